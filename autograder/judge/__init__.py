@@ -1,0 +1,1 @@
+"""From samples to verdicts: pure functions, no side effects. Imports traffic's data only."""

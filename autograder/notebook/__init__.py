@@ -1,0 +1,1 @@
+"""What a learner imports in JupyterLab."""

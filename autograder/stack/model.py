@@ -1,0 +1,177 @@
+"""What a web stack is: plain frozen data, read from ``stack.toml``.
+
+A stack is one or more balancers in front of servers. Its machines ("nodes") are the balancers, the servers and
+one more, :data:`CLIENTS`, from which all traffic is sent. Configs name servers by node name (``server app1:8080;``);
+an engine gives every name an address.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from autograder.errors import ManyHandsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CLIENTS = "clients"
+"""Name of the node that traffic is sent from."""
+
+PROXIES = ("nginx", "haproxy")
+
+
+class StackError(ManyHandsError):
+    """A stack file that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One machine of the pool: it answers ``workers`` requests at a time, each taking ``service_ms``.
+
+    A request that finds all workers busy waits. When more than ``queue`` requests wait, the machine is out of
+    memory and its process dies, as a real one would.
+    """
+
+    name: str
+    port: int = 8080
+    workers: int = 4
+    service_ms: float = 10.0
+    queue: int = 64
+
+    @property
+    def capacity(self) -> float:
+        """Requests a second it can answer for ever (Little's law: workers / service time)."""
+        return self.workers * 1000.0 / self.service_ms
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """One balancer: which program it runs, where it listens and which file it is started with."""
+
+    name: str
+    proxy: str
+    port: int = 80
+    config: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.config:
+            object.__setattr__(self, "config", {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}[self.proxy])
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Balancers and the servers behind them."""
+
+    name: str
+    balancers: tuple[Balancer, ...]
+    servers: tuple[Server, ...]
+
+    @property
+    def balancer(self) -> Balancer:
+        """The balancer that clients talk to: the first."""
+        return self.balancers[0]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """All node names: clients, balancers, servers."""
+        return (CLIENTS, *(b.name for b in self.balancers), *(s.name for s in self.servers))
+
+    def server(self, name: str) -> Server:
+        """The server called ``name``. Raises :class:`StackError` if there is none."""
+        for server in self.servers:
+            if server.name == name:
+                return server
+        known = [s.name for s in self.servers]
+        raise StackError(
+            what=f"this stack has no server called {name!r}",
+            why=f"its servers are {', '.join(known)}",
+            remedy=_nearest(name, known),
+        )
+
+    def fair_shares(self) -> dict[str, float]:
+        """Share of traffic each server should get: its part of the pool's capacity. Values sum to 1."""
+        total = sum(server.capacity for server in self.servers)
+        return {server.name: server.capacity / total for server in self.servers}
+
+
+def load_stack(path: Path) -> Stack:
+    """Read a ``stack.toml``. Raises :class:`StackError` naming file, line and the nearest valid word."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StackError(what=f"cannot read {path}", why=str(error), remedy="check that the file is there") from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StackError(what=f"{path} is not valid TOML", why=str(error), remedy="mend the line it names") from error
+    return _Reader(path, text).stack(data)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Turns parsed TOML into a stack, and knows the text, so that errors can name a line."""
+
+    path: Path
+    text: str
+
+    def stack(self, data: Mapping[str, Any]) -> Stack:
+        self._known_keys(data, ("name", "balancers", "servers"), "the top level")
+        stack = Stack(
+            name=self._typed(data, "name", str, "the top level"),
+            balancers=tuple(self._item(Balancer, row) for row in self._rows(data, "balancers")),
+            servers=tuple(self._item(Server, row) for row in self._rows(data, "servers")),
+        )
+        seen: set[str] = set()
+        for node in stack.nodes:
+            if node in seen:
+                raise self._error(f"two nodes are called {node!r}", node, "give each node a name of its own")
+            seen.add(node)
+        return stack
+
+    def _rows(self, data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+        rows = data.get(key)
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+            raise self._error(f"no {key} are declared", key, f"add at least one [[{key}]] table")
+        return rows
+
+    def _item(self, kind: type[Any], row: Mapping[str, Any]) -> Any:
+        table = f"[[{kind.__name__.lower()}s]]"
+        types = {"name": str, "proxy": str, "config": str, "service_ms": (int, float)}
+        names = tuple(field.name for field in fields(kind))
+        self._known_keys(row, names, table)
+        values = {key: self._typed(row, key, types.get(key, int), table) for key in row}
+        for required in ("name", *(("proxy",) if kind is Balancer else ())):
+            if required not in values:
+                raise self._error(f"a {table} table has no {required!r}", table, f'add {required} = "…"')
+        if "proxy" in values and values["proxy"] not in PROXIES:
+            raise self._error(f"unknown proxy {values['proxy']!r}", values["proxy"], _nearest(values["proxy"], PROXIES))
+        for key, value in values.items():
+            if isinstance(value, int | float) and not 0 < value <= 65535:
+                raise self._error(f"{key} = {value} is out of range", key, "use a number from 1 to 65535")
+        return kind(**values)
+
+    def _typed(self, row: Mapping[str, Any], key: str, kind: Any, table: str) -> Any:
+        value = row.get(key)
+        if value is None:
+            raise self._error(f"{table} has no {key!r}", table, f"add {key} = …")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self._error(f"{key} = {value!r} is of the wrong kind", key, "see the stack files in labs/")
+        return value
+
+    def _known_keys(self, row: Mapping[str, Any], known: tuple[str, ...], table: str) -> None:
+        for key in row:
+            if key not in known:
+                raise self._error(f"{table} has an unknown key {key!r}", key, _nearest(key, known))
+
+    def _error(self, what: str, token: str, remedy: str) -> StackError:
+        line = next((n for n, text in enumerate(self.text.splitlines(), 1) if token in text), 1)
+        return StackError(what, where=f"{self.path}:{line}", remedy=remedy)
+
+
+def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(known)}"
