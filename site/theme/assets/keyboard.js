@@ -1,0 +1,16 @@
+// The theme opens its menu and its search with labels, which a keyboard cannot reach. Make them reachable.
+const names = { __drawer: "Menu", __search: "Search" };
+for (const label of document.querySelectorAll("label.md-header__button[for]")) {
+  const box = document.getElementById(label.htmlFor);
+  if (!box || box.type !== "checkbox") continue;
+  label.tabIndex = 0;
+  label.setAttribute("role", "button");
+  label.setAttribute("aria-label", names[box.id] ?? box.id);
+  label.setAttribute("aria-expanded", String(box.checked));
+  box.addEventListener("change", () => label.setAttribute("aria-expanded", String(box.checked)));
+  label.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    label.click();
+  });
+}
