@@ -1,41 +1,83 @@
-"""State read from running processes: their children, titles and open files (Linux ``/proc``)."""
+"""State read from running processes: their parents, titles, open files and whether they accept connections.
+
+Runs on a node with nothing but the standard library (Linux ``/proc``).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LISTEN = "0A"
+_POLL_S = 0.005
+
+
+@dataclass(frozen=True)
+class Process:
+    """One live process. ``files`` are the paths behind its descriptors; ``accepting``: it holds a listening TCP socket."""
+
+    pid: int
+    parent: int
+    title: str
+    files: tuple[str, ...]
+    accepting: bool
 
 
 def descendants(payload: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every live descendant of ``payload["pid"]``, itself included.
+    """Every live descendant of ``payload["pid"]``, itself included, as dicts of :class:`Process`'s fields."""
+    return [asdict(process) for process in family(int(payload["pid"]))]
 
-    Returns dicts of ``pid``, ``parent``, ``title`` (the command line) and ``files`` (paths of open files).
-    """
+
+def family(root: int) -> list[Process]:
+    """The process ``root`` and all its live descendants; empty if it is gone."""
     parents: dict[int, int] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
+            with contextlib.suppress(OSError, IndexError, ValueError):
                 fields = _read(f"/proc/{entry}/stat").rsplit(") ", 1)[1].split()
                 if fields[0] != "Z":
                     parents[int(entry)] = int(fields[1])
-    wanted = {int(payload["pid"])}
-    grown = True
-    while grown:
-        more = {pid for pid, parent in parents.items() if parent in wanted} - wanted
+    wanted = {root} & parents.keys()
+    while more := {pid for pid, parent in parents.items() if parent in wanted} - wanted:
         wanted |= more
-        grown = bool(more)
-    return [_process(pid, parents[pid]) for pid in sorted(wanted) if pid in parents]
+    listening = _listening_sockets(root) if wanted else frozenset()
+    return [_process(pid, parents[pid], listening) for pid in sorted(wanted)]
 
 
-def _process(pid: int, parent: int) -> dict[str, Any]:
-    title, files = "", []
+def wait_until(condition: Callable[[], Any], timeout: float) -> Any:
+    """Poll a cheap condition until it is true, or the time is over; returns its last value."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return value
+
+
+def _process(pid: int, parent: int, listening: frozenset[str]) -> Process:
+    title = ""
+    files: list[str] = []
     with contextlib.suppress(OSError):
         title = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
                 files.append(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
-    return {"pid": pid, "parent": parent, "title": title, "files": files}
+    return Process(pid, parent, title, tuple(files), any(file in listening for file in files))
+
+
+def _listening_sockets(pid: int) -> frozenset[str]:
+    sockets = set()
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in _read(f"/proc/{pid}/net/{table}").splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTEN:
+                    sockets.add(f"socket:[{fields[9]}]")
+    return frozenset(sockets)
 
 
 def _read(path: str) -> str:

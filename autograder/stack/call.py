@@ -1,0 +1,42 @@
+"""Call a function of this package on a node: JSON in, JSON out.
+
+The local engine forks and calls :func:`invoke`; a container runs ``python3 -m autograder.stack.call module:function``
+with the payload on standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import json
+import sys
+from typing import Any
+
+_PACKAGE = "autograder."
+
+
+def invoke(function: str, payload: Any) -> dict[str, Any]:
+    """Call ``"autograder.stack.procfs:descendants"`` with ``payload``; a coroutine function is run to its end.
+
+    Returns ``{"ok": result}``, or ``{"error": "KeyError: 'pid'"}`` if it raised.
+    """
+    try:
+        module, _, name = function.partition(":")
+        if not module.startswith(_PACKAGE):
+            raise ValueError(f"{function!r} is not one of ours")
+        result = getattr(importlib.import_module(module), name)(payload)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {"ok": result}
+
+
+def main() -> None:
+    """Payload on standard input, the reply as one line on standard output."""
+    json.dump(invoke(sys.argv[1], json.load(sys.stdin)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What process 1 of a container does. Runs inside the container, with nothing but the standard library.
+
+A kernel gives process 1 no default signal actions, so a program that does not care about TERM would live through
+it; servers and clients therefore end themselves here the way any other process would. A balancer's container starts
+with :func:`hold`, which waits for an order on standard input and then *becomes* the balancer: so programs can be run
+beside a balancer that is not started yet, and its exit code is the container's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from autograder.stack import shop
+from autograder.stack.engine import OPT
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+SKELETON = f"{OPT}/skeleton"
+"""What a balancer's writable folders hold at first."""
+
+DOOR_PORT = 7000
+"""Port of the clients' container that leads to the balancer."""
+
+_NOT_FOUND = 127
+
+
+def hold() -> None:
+    """Wait for an order, a line of JSON with a command line, and become that program. Does not return."""
+    for folder in os.listdir(SKELETON):
+        if not os.path.lexists(f"/{folder}/.ready"):
+            shutil.copytree(f"{SKELETON}/{folder}", f"/{folder}", symlinks=True, dirs_exist_ok=True)
+            os.close(os.open(f"/{folder}/.ready", os.O_CREAT | os.O_WRONLY, 0o444))
+    line = sys.stdin.buffer.readline()
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    argv = json.loads(line)
+    try:
+        os.execvp(argv[0], argv)
+    except OSError as error:
+        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
+        sys.exit(_NOT_FOUND)
+
+
+def be_clients(order: dict[str, Any]) -> None:
+    """Own every client address and relay visitors to the balancer. Does not return.
+
+    ``order`` has ``own`` (the network all of whose addresses are ours), ``gateway`` (the address through which every
+    other node answers them, with its prefix length), ``wire`` (the network the nodes are on) and ``balancer``
+    (address, port).
+    """
+    device = json.loads(_ip("-json", "-4", "address", "show", "to", order["wire"]))[0]["ifname"]
+    _ip("route", "flush", "default")
+    _ip("route", "add", "local", order["own"], "dev", "lo")
+    _ip("address", "add", order["gateway"], "dev", device)
+    asyncio.run(_relay(*order["balancer"]))
+
+
+def _ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+async def _relay(host: str, port: int) -> None:
+    server = await asyncio.start_server(partial(_visit, host, port), "0.0.0.0", DOOR_PORT, family=socket.AF_INET)
+    async with server:
+        await server.serve_forever()
+
+
+async def _visit(
+    host: str, port: int, visitor_reader: asyncio.StreamReader, visitor_writer: asyncio.StreamWriter
+) -> None:
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        visitor_writer.close()  # the balancer is down: the visitor sees a closed connection, as without us
+        return
+    await asyncio.gather(_copy(visitor_reader, writer), _copy(reader, visitor_writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass  # one side is gone; closing tells the other
+    finally:
+        writer.close()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+def main() -> None:
+    """``hold``, ``clients JSON`` or ``shop JSON``."""
+    role, *arguments = sys.argv[1:]
+    if role == "hold":
+        hold()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, _end)
+    if role == "clients":
+        be_clients(json.loads(arguments[0]))
+    else:
+        asyncio.run(shop.serve(shop.ShopSpec(**json.loads(arguments[0]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What the stack asks of a balancer program.
+
+A config is *loaded* when a running worker carries its marker: a word that we add beside the config (never in it),
+different for every apply. So the answer to "which config runs?" is read from the running processes, not from disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autograder.stack.engine import Machines
+
+MARKER_FOLDER = "/run/manyhands/marker"
+CANDIDATE_FOLDER = "/run/manyhands/candidate"
+
+
+@dataclass(frozen=True)
+class ConfigFault:
+    """Why a balancer refuses a config. ``file`` is relative to the config folder; ``line`` 0 when it names none."""
+
+    message: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        """``nginx.conf:12: unknown directive "sevrer"``."""
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
+        return where + self.message
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What runs. ``markers`` are those of workers that accept connections: exactly one when a reload is complete.
+
+    ``draining`` counts old workers that only finish what they have. ``up`` is False when the program is gone.
+    """
+
+    up: bool
+    markers: tuple[str, ...]
+    draining: int
+
+
+class Proxy(Protocol):
+    """One balancer program."""
+
+    name: str
+    folder: str
+    """Where its config lives on the node."""
+
+    def command(self, config: str) -> tuple[str, ...]:
+        """Command line of the main process, in the foreground."""
+
+    def check_command(self, folder: str, config: str) -> tuple[str, ...]:
+        """Command line that checks a config and ends with 0 if it is valid."""
+
+    def marker(self, word: str) -> Mapping[str, bytes]:
+        """Files of :data:`MARKER_FOLDER` that make workers started from now on carry ``word``."""
+
+    def faults(self, output: str, folder: str) -> tuple[ConfigFault, ...]:
+        """What the check's output complains about, worst first."""
+
+    def reload(self, machines: Machines, node: str) -> str:
+        """Ask for a reload. Returns what the program said if it refused, else an empty string."""
+
+    def wait_loaded(self, machines: Machines, node: str, word: str, timeout: float) -> Loaded:
+        """Wait until only workers with this marker accept connections; returns the state then, or at the time limit."""
+
+    def loaded(self, machines: Machines, node: str) -> Loaded:
+        """What runs now."""
+
+
+def proxy_named(name: str) -> Proxy:
+    """The balancer program called ``nginx`` or ``haproxy``."""
+    if name == "nginx":
+        from autograder.stack.proxies.nginx import Nginx
+
+        return Nginx()
+    from autograder.stack.proxies.haproxy import HAProxy
+
+    return HAProxy()
