@@ -1,0 +1,75 @@
+"""All mistakes of the catalogue, and reading a config for them.
+
+>>> pool = "upstream shop { server app1:80 weight=20; server app2:80; }"
+>>> text = f"events {{}} http {{ {pool} server {{ location / {{ proxy_pass http://shop; }} }} }}".encode()
+>>> [finding.mistake for finding in find_mistakes({"nginx.conf": text}, "nginx.conf")]
+['weight-skew']
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+from autograder.mistakes.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autograder.mistakes.mistake import Mistake
+
+    MISTAKES: tuple[Mistake, ...]
+
+
+@functools.cache
+def mistakes() -> tuple[Mistake, ...]:
+    """Every ``MISTAKE`` of the modules beside this one, by slug."""
+    import autograder.mistakes as folder
+
+    modules = (
+        importlib.import_module(f"{folder.__name__}.{module.name}") for module in pkgutil.iter_modules(folder.__path__)
+    )
+    found: list[Mistake] = [module.MISTAKE for module in modules if hasattr(module, "MISTAKE")]
+    return tuple(sorted(found, key=lambda mistake: mistake.slug))
+
+
+def __getattr__(name: str) -> Any:
+    # The catalogue is read when somebody asks for it: most commands never do.
+    if name == "MISTAKES":
+        return mistakes()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def find_mistakes(
+    files: Mapping[str, bytes], main: str, proxy: str = "nginx", capacity: Mapping[str, float] | None = None
+) -> tuple[Finding, ...]:
+    """The mistakes of the catalogue that are written in a config, in the order of its lines.
+
+    Args:
+        files: Relative path → content. Includes are followed within these only.
+        main: The file of ``files`` that the balancer is started with.
+        proxy: Which balancer reads it.
+        capacity: Server name (host, or host:port) → relative capacity, of the servers that should be serving. With
+            it, weights are compared with the machines; without it, only what is wrong on any machines is found.
+
+    Returns:
+        Findings; none for a config that cannot be read (the balancer itself says better what is wrong with it).
+    """
+    from autograder.mistakes.nginx_config import read_nginx
+    from autograder.mistakes.nginx_syntax import UnreadableError
+
+    if proxy != "nginx":
+        return ()
+    try:
+        config = read_nginx(files, main)
+    except UnreadableError:
+        return ()
+    found = {
+        finding
+        for mistake in mistakes()
+        if proxy in mistake.readers
+        for finding in mistake.readers[proxy](config, capacity)
+    }
+    return tuple(sorted(found, key=lambda f: (f.file != main, f.file, f.line, f.column, f.mistake)))

@@ -1,0 +1,125 @@
+"""A hash whose key is the same for everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookAlike, Mistake, finding, nginx
+from autograder.mistakes.nginx_config import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autograder.mistakes.finding import Finding
+    from autograder.mistakes.mistake import Capacity
+    from autograder.mistakes.nginx_config import NginxConfig, Upstream
+
+CONSTANT = frozenset(
+    ("scheme", "request_method", "server_port", "server_addr", "server_protocol", "hostname", "nginx_version", "pid")
+)
+"""Variables with one value, or nearly, whatever the clients do."""
+SITE = frozenset(("host", "http_host", "server_name"))
+"""Variables that name the site: constant unless many sites share the pool."""
+MANY_NAMES = 20
+
+
+def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
+    """Hash keys made of constants only."""
+    del capacity  # One key is one server, whatever the machine.
+    for upstream in config.upstreams:
+        if not upstream.used or upstream.method is None or upstream.method.name != "hash" or len(upstream.serving) < 2:
+            continue
+        constant = CONSTANT if _many_sites(config, upstream) else CONSTANT | SITE
+        words = (upstream.method.word, *upstream.method.args[:1])
+        # An empty key is no mistake: nginx falls back to round robin (measured: NX-06).
+        if len(words) == 2 and words[1].text and upstream.key <= constant:
+            message = (
+                f"The key {plain(words[1].text)} is the same for nearly every request, "
+                "so this line sends nearly all of them to one server."
+            )
+            yield finding(MISTAKE.slug, upstream.name, words, message, MISTAKE.mend)
+
+
+def _many_sites(config: NginxConfig, upstream: Upstream) -> bool:
+    names = {name for p in config.passes_to(upstream) for name in p.server_names}
+    return len(names) >= MANY_NAMES or any(name.startswith(("~", ".")) or "*" in name for name in names)
+
+
+_THREE = "server app1:8080;\nserver app2:8080;\nserver app3:8080;"
+_EVEN = {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}
+
+MISTAKE = Mistake(
+    slug="constant-hash-key",
+    title="A hash key that is the same for everybody",
+    what="The pool chooses the server by `hash`, and the key (`$host`, `$scheme`, `$request_method` …) has one value "
+    "for all the traffic.",
+    why="One key is one server. The others are up, listed, healthy, and get nothing, however many clients there are.",
+    clients=CLIENTS,
+    states=STATES,
+    seen="Log the key beside `$upstream_addr`: one key, one address.",
+    mend="Hash on something that differs between requests or clients, or leave the method out.",
+    instead=nginx(_THREE),
+    versions="nginx since 1.7.2 (`hash`); measured with 1.31.3",
+    sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash", "NX-03"),
+    readers={"nginx": in_nginx},
+    examples=(
+        Example(
+            "host",
+            nginx("hash $host;\n" + _THREE, server="server_name shop.example www.shop.example;"),
+            guilty="hash $host",
+            share={"many": {ANY_ONE: 1.0}, "office": {ANY_ONE: 1.0}},
+        ),
+        Example(
+            "method-and-scheme",
+            nginx('hash "$request_method ${scheme}" consistent;\n' + _THREE),
+            guilty='hash "$request_method ${scheme}"',
+            share={"many": {ANY_ONE: 1.0}},
+        ),
+        Example("literal", nginx("hash shop;\n" + _THREE), guilty="hash shop", share={"many": {ANY_ONE: 1.0}}),
+        Example(
+            "survivor",
+            nginx("zone shop 64k;\nhash $host;\n" + _THREE),
+            guilty="hash $host",
+            share={"many": {ANY_ONE: 1.0}},
+            state="one-down",
+        ),
+    ),
+    look_alikes=(
+        LookAlike("uri", nginx("hash $request_uri;\n" + _THREE), "a shop has many pages"),
+        LookAlike(
+            "request-id",
+            nginx("hash $request_id;\n" + _THREE),
+            "every request has an id of its own",
+            share={"many": _EVEN, "office": _EVEN},
+        ),
+        LookAlike(
+            "no-cookie",
+            nginx("hash $cookie_session;\n" + _THREE),
+            "with an empty key nginx deals round robin",
+            share={"many": _EVEN, "office": _EVEN},
+        ),
+        LookAlike(
+            "many-sites",
+            nginx("hash $host;\n" + _THREE, server="server_name " + " ".join(f"s{n}.example" for n in range(40)) + ";"),
+            "forty sites are forty keys",
+        ),
+        LookAlike(
+            "any-site",
+            nginx("hash $host;\n" + _THREE, server="server_name *.shops.example;"),
+            "a site for each tenant",
+        ),
+        LookAlike("comment", nginx("# hash $host;\n" + _THREE), "a comment", share={"many": _EVEN}),
+        LookAlike(
+            "overruled",
+            nginx("hash $host;\nleast_conn;\n" + _THREE),
+            "the last method wins (nginx -t warns)",
+            share={"many": _EVEN},
+        ),
+        LookAlike(
+            "mixed",
+            nginx("hash $host$request_id;\n" + _THREE),
+            "one part of the key varies",
+            share={"office": _EVEN},
+        ),
+    ),
+)

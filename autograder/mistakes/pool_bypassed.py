@@ -1,0 +1,86 @@
+"""Requests that are passed to one machine although it is a member of a pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autograder.mistakes.mistake import CLIENTS, STATES, Example, LookAlike, Mistake, finding, nginx
+from autograder.mistakes.nginx_config import plain, split_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autograder.mistakes.finding import Finding
+    from autograder.mistakes.mistake import Capacity
+    from autograder.mistakes.nginx_config import NginxConfig
+
+
+def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
+    """``proxy_pass`` to the address of a pool's member."""
+    del capacity  # Past the pool is past the pool, whatever the machine.
+    pools = {server.key: upstream for upstream in config.upstreams for server in upstream.servers}
+    names = {upstream.name.lower() for upstream in config.upstreams}
+    for line in config.passes:
+        host, port = split_port(line.host)
+        upstream = pools.get(f"{host}:{port or ('443' if line.target.text.startswith('https:') else '80')}")
+        if upstream is None or line.host in names or line.for_operations:
+            continue
+        where = f"of location {plain(line.location)} " if line.location else ""
+        message = f"This line sends every request {where}to {plain(host)} alone, past the pool {plain(upstream.name)}."
+        yield finding(MISTAKE.slug, upstream.name, (line.word, line.target), message, MISTAKE.mend)
+
+
+_THREE = "server app1:8080;\nserver app2:8080;\nserver app3:8080;"
+_EVEN = {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}
+
+MISTAKE = Mistake(
+    slug="pool-bypassed",
+    title="Past the pool",
+    what="`proxy_pass` names one machine, although that machine is a member of a pool in the same config.",
+    why="The pool is perfect and nobody uses it: all requests of that location reach one machine, and nothing takes "
+    "over when it dies.",
+    clients=CLIENTS,
+    states=STATES,
+    seen="`$upstream_addr` is one address for all requests of a location.",
+    mend="Pass the requests to the pool by its name.",
+    instead=nginx(_THREE),
+    versions="all nginx versions; measured with 1.31.3",
+    sources=("https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass", "NX-24", "NX-25"),
+    readers={"nginx": in_nginx},
+    examples=(
+        Example(
+            "all",
+            nginx(_THREE, "proxy_pass http://app2:8080;"),
+            guilty="proxy_pass http://app2:8080",
+            share={"many": {"app2": 1.0, "app1": 0.0, "app3": 0.0}, "office": {"app2": 1.0}},
+        ),
+        Example(
+            "regex-location",
+            nginx(_THREE, server="location ~ ^/ { proxy_pass http://app3:8080; }"),
+            guilty="proxy_pass http://app3:8080",
+            share={"many": {"app3": 1.0}},
+        ),
+    ),
+    look_alikes=(
+        LookAlike("by-name", nginx(_THREE, "proxy_pass http://shop/;"), "that is the pool", share={"many": _EVEN}),
+        LookAlike(
+            "health",
+            nginx(_THREE, server="location = /healthz { proxy_pass http://app1:8080; }"),
+            "the health page of one machine",
+            share={"many": _EVEN},
+        ),
+        LookAlike(
+            "metrics",
+            nginx(_THREE, server="location /metrics { proxy_pass http://app1:8080; }"),
+            "each machine has metrics of its own",
+        ),
+        LookAlike(
+            "other-service",
+            nginx(_THREE, server="location /login { proxy_pass http://app4:8080; }"),
+            "a machine that is in no pool",
+        ),
+        LookAlike(
+            "comment", nginx(_THREE, "# proxy_pass http://app1:8080;\n            proxy_pass http://shop;"), "a comment"
+        ),
+    ),
+)

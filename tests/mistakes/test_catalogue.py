@@ -1,0 +1,112 @@
+"""Every entry is whole, finds its examples, and leaves its look-alikes alone."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.mistakes import finding as finding_module
+from autograder.mistakes.catalogue import find_mistakes, mistakes
+from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookAlike, Mistake
+
+CATALOGUE = mistakes()
+EXAMPLES = [pytest.param(m, e, id=f"{m.slug}-{e.name}") for m in CATALOGUE for e in m.examples]
+LOOK_ALIKES = [pytest.param(m, e, id=f"{m.slug}-{e.name}") for m in CATALOGUE for e in m.look_alikes]
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
+def test_an_entry_has_all_its_parts(mistake: Mistake) -> None:
+    for part in (mistake.title, mistake.what, mistake.why, mistake.seen, mistake.mend, mistake.versions):
+        assert len(part) > 5, f"{mistake.slug} leaves a part empty"
+    assert mistake.examples, f"{mistake.slug} has no example that must be found"
+    assert mistake.look_alikes, f"{mistake.slug} has no look-alike that must not be found"
+    assert mistake.clients, f"{mistake.slug} does not say which clients it shows under"
+    assert set(mistake.clients) <= set(CLIENTS)
+    assert mistake.states
+    assert set(mistake.states) <= set(STATES)
+    assert mistake.mend.count(". ") == 0, "the mend is one sentence"
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
+def test_an_entry_names_its_sources(mistake: Mistake) -> None:
+    pages = [source for source in mistake.sources if source.startswith("https://nginx.org/en/docs/")]
+    measured = [source for source in mistake.sources if re.fullmatch(r"(NX|HA|EN|TR|CA)-\d\d", source)]
+    assert pages
+    assert measured
+    assert len(pages) + len(measured) == len(mistake.sources)
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
+def test_a_file_is_named_after_its_mistake(mistake: Mistake) -> None:
+    folder = Path(finding_module.__file__).parent
+    text = (folder / f"{mistake.slug.replace('-', '_')}.py").read_text(encoding="utf-8")
+    assert f'slug="{mistake.slug}"' in text
+
+
+def test_slugs_are_unique() -> None:
+    slugs = [mistake.slug for mistake in CATALOGUE]
+    assert len(slugs) == len(set(slugs))
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", slug) for slug in slugs)
+
+
+def test_every_file_of_the_folder_that_claims_a_slug_is_in_the_catalogue() -> None:
+    folder = Path(finding_module.__file__).parent
+    claimed = {
+        match for file in folder.glob("*.py") for match in re.findall(r'slug="([^"]+)"', file.read_text("utf-8"))
+    }
+    assert claimed == {mistake.slug for mistake in CATALOGUE}
+
+
+@pytest.mark.parametrize(("mistake", "example"), EXAMPLES)
+def test_an_example_is_found_where_it_is_guilty(mistake: Mistake, example: Example) -> None:
+    files = {"conf/nginx.conf": example.config.encode()}
+    found = find_mistakes(files, "conf/nginx.conf", capacity=example.capacity)
+    assert {f.mistake for f in found} == {mistake.slug}, "an example shows one mistake and no other"
+    assert example.guilty in {f.quote[slice(*f.column)] for f in found}
+    for finding in found:
+        assert finding.file == "conf/nginx.conf"
+        assert finding.quote in example.config.splitlines()[finding.line - 1]
+        assert finding.message.endswith(".")
+        assert finding.mend == mistake.mend
+        assert mistake.mend not in finding.message, "the message is for learners and does not give the answer"
+
+
+@pytest.mark.parametrize(("mistake", "look_alike"), LOOK_ALIKES)
+def test_a_look_alike_is_left_alone(mistake: Mistake, look_alike: LookAlike) -> None:
+    found = find_mistakes({"nginx.conf": look_alike.config.encode()}, "nginx.conf", capacity=look_alike.capacity)
+    assert mistake.slug not in {f.mistake for f in found}, look_alike.why
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
+def test_what_to_write_instead_has_no_mistake(mistake: Mistake) -> None:
+    assert find_mistakes({"nginx.conf": mistake.instead.encode()}, "nginx.conf") == ()
+
+
+@pytest.mark.parametrize(("mistake", "example"), EXAMPLES)
+def test_a_claim_can_be_true(mistake: Mistake, example: Example) -> None:
+    assert example.share, f"{mistake.slug} {example.name} claims nothing, so nothing can be proved"
+    assert example.state in mistake.states
+    assert set(example.share) <= set(CLIENTS)
+    for shares in example.share.values():
+        assert sum(shares.values()) <= 1 - example.failed + 0.01
+        assert ANY_ONE not in shares or len(shares) == 1
+
+
+def test_the_catalogue_is_not_read_before_somebody_asks() -> None:
+    program = (
+        "import sys; import autograder.mistakes.catalogue as c; before = set(sys.modules);"
+        "assert 'crossplane' not in before; assert 'autograder.mistakes.weight_skew' not in before;"
+        "assert len(c.MISTAKES) > 9; assert 'crossplane' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(finding_module.__file__).parents[2])
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    from autograder.mistakes import catalogue
+
+    with pytest.raises(AttributeError, match="MISTAKE"):
+        _ = catalogue.MISTAKE
