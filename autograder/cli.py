@@ -1,0 +1,202 @@
+"""The command line: parses, calls, prints. What a verb does is written elsewhere and imported when it is used."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from autograder import __version__
+from autograder.errors import ManyHandsError
+from autograder.launch.overview import VERBS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+app = App(name="./manyhands", version=__version__, help_format="plaintext", help_formatter="plain")
+
+Json = Annotated[bool, Parameter(negative="", help="Print one JSON object instead.")]
+Rest = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command line; the exit code. Every :class:`ManyHandsError` is printed here and nowhere else."""
+    try:
+        if not words or words[0] == "help":
+            words = [*words[1:], "--help"]
+        result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
+        return result if isinstance(result, int) else 0
+    except ManyHandsError as error:
+        print(f"manyhands: {error}", file=sys.stderr)
+        return error.exit_code
+    except CycloptsError as error:
+        print(f"manyhands: {_plainly(error)}\n  next  ./manyhands --help", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `./manyhands labs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def verb(function: Callable[..., int]) -> Callable[..., int]:
+    """Make a function a verb: its docstring is its help. The overview must have a line for it."""
+    assert function.__name__ in VERBS
+    text, _, examples = (inspect.getdoc(function) or "").partition("Examples:\n")
+    paragraphs = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in text.strip().split("\n\n"))
+    app.command(
+        function,
+        name=function.__name__,
+        help=paragraphs,
+        help_epilogue=f"Examples:\n{examples}",
+        # what follows `nbgrader` is nbgrader's, --help too
+        **({"help_flags": []} if function.__name__ == "nbgrader" else {}),
+    )
+    return function
+
+
+def _plainly(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        return f"too many words: {' '.join(error.unused_tokens or ())}"
+    return str(error)
+
+
+def say(line: str) -> None:
+    """Tell how it goes: on stderr, so that a pipe gets the result only."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def show(line: str) -> None:
+    """Print what was asked for."""
+    print(line, flush=True)
+
+
+@verb
+def up(
+    *,
+    browser: Annotated[bool, Parameter(help="Open the list of labs in the browser once all answers.")] = True,
+    port_site: Annotated[int | None, Parameter(help="Port of the course site (8000, or the next free one).")] = None,
+    port_lab: Annotated[int | None, Parameter(help="Port of JupyterLab (8888, or the next free one).")] = None,
+) -> int:
+    """Start the course site and JupyterLab with the labs, on this machine only.
+
+    Stays in the foreground. Ctrl-C, or ./manyhands down in another terminal, ends everything it started. Your files
+    are in work/ (or $MANYHANDS_HOME) and are never overwritten.
+
+    Examples:
+      ./manyhands up
+      ./manyhands up --no-browser --port-lab 9999
+    """
+    from autograder.launch.up import Wishes
+    from autograder.launch.up import up as start
+
+    return start(Wishes(port_site, port_lab, browser), say, show)
+
+
+@verb
+def down() -> int:
+    """End what ./manyhands up started, from another terminal.
+
+    Waits until every process is gone. When nothing runs it says so, and that is fine.
+
+    Examples:
+      ./manyhands down
+    """
+    from autograder.launch.down import down as end
+
+    return end(show)
+
+
+@verb
+def labs(*, json_: Annotated[Json, Parameter(name="--json")] = False) -> int:
+    """List the labs.
+
+    Examples:
+      ./manyhands labs
+      ./manyhands labs --json
+    """
+    from autograder.labs.catalogue import all_labs
+
+    found = all_labs()
+    if json_:
+        rows = [
+            {
+                "slug": lab.slug,
+                "title": lab.title,
+                "minutes": lab.minutes,
+                "checks": [check.name for check in lab.checks],
+            }
+            for lab in found
+        ]
+        show(json.dumps({"labs": rows}, indent=2))
+        return 0
+    wide = max((len(lab.slug) for lab in found), default=0)
+    for lab in found:
+        show(f"{lab.slug:<{wide}}  {lab.minutes:>3} min  {len(lab.checks)} checks  {lab.title}")
+    return 0
+
+
+@verb
+def nbgrader(*arguments: Rest) -> int:
+    """Run one of nbgrader's own commands in your class folder (work/class).
+
+    Everything after the verb is nbgrader's. Its exit code is passed on.
+
+    Examples:
+      ./manyhands nbgrader list
+      ./manyhands nbgrader generate_feedback --assignment spread-the-load
+      ./manyhands nbgrader autograde --help
+    """
+    from autograder.launch.nbgrader import run
+
+    if not arguments or arguments[0] in ("--help", "-h"):
+        app.help_print(["nbgrader"])
+        return 0
+    return run(arguments)
+
+
+@verb
+def doctor(*, json_: Annotated[Json, Parameter(name="--json")] = False) -> int:
+    """Tell what works on this machine, and how to mend what does not.
+
+    Everything is tried, not looked up: a sandbox is started, nginx and HAProxy are run, Docker is asked. Exit code 0
+    when labs can run here, 2 when they cannot.
+
+    Examples:
+      ./manyhands doctor
+      ./manyhands doctor --json
+    """
+    from autograder.launch import doctor as examine
+
+    findings = examine.examine()
+    if json_:
+        show(json.dumps(examine.as_data(findings), indent=2))
+    else:
+        for line in examine.as_lines(findings):
+            show(line)
+    return examine.exit_code(findings)
+
+
+@verb
+def test(
+    *arguments: Rest,
+    only: Annotated[Literal["lint", "types", "unit"] | None, Parameter(help="Run this part only.")] = None,
+) -> int:
+    """Check Many Hands itself: ruff, mypy --strict, then pytest in parallel.
+
+    All parts run, also when one fails; the exit code is the worst one. Arguments are pytest's, and with them only
+    pytest runs.
+
+    Examples:
+      ./manyhands test
+      ./manyhands test --only lint
+      ./manyhands test tests/launch -k port
+      ./manyhands test -- -x --pdb
+    """
+    from autograder.launch.suite import run
+
+    return run(arguments, only, show)

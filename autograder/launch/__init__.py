@@ -1,0 +1,1 @@
+"""``up`` and ``down``: the course site and JupyterLab, started together and ended together."""

@@ -1,0 +1,35 @@
+"""The first page of the command line, answered without importing anything else."""
+
+from __future__ import annotations
+
+from autograder import __version__
+
+VERBS = {
+    "up": "start the course site and JupyterLab with the labs, on this machine only",
+    "down": "end what `up` started, from another terminal",
+    "labs": "list the labs",
+    "nbgrader": "run one of nbgrader's own commands in your class folder",
+    "doctor": "tell what works on this machine, and how to mend what does not",
+    "test": "check Many Hands itself: lint, types, tests",
+}
+"""Every verb and its line, in the order people meet them."""
+
+_PAGE = """\
+Many Hands: break real nginx and HAProxy stacks, mend them, and be judged by what the traffic did.
+
+Usage: ./manyhands VERB [OPTIONS]
+
+{verbs}
+
+Start with ./manyhands up. Each verb explains itself: ./manyhands up --help
+Exit codes: 0 fine, 1 the thing judged is not, 2 it could not be judged or run.
+"""
+
+
+def answer(words: list[str]) -> str | None:
+    """The overview or the version, if that is all that was asked for."""
+    if words in ([], ["--help"], ["-h"], ["help"]):
+        return _PAGE.format(verbs="\n".join(f"  {verb:<9} {line}" for verb, line in VERBS.items()))
+    if words == ["--version"]:
+        return f"{__version__}\n"
+    return None

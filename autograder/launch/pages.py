@@ -1,0 +1,129 @@
+"""The course site: built when its sources changed, and served from the built files."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.errors import ManyHandsError
+from autograder.launch.places import ROOT
+from autograder.launch.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SOURCES = ("mkdocs.yml", "course", "site", "labs", "autograder/mistakes")
+"""What pages are made from; generated pages read the labs and the catalogue of mistakes."""
+
+
+def build(folder: Path, say: Callable[[str], None]) -> None:
+    """Make ``folder`` hold the built site; nothing is done when it already does.
+
+    The new site is built beside the old one and takes its place whole. Raises :class:`ManyHandsError` with what
+    MkDocs said when it cannot be built.
+    """
+    stamp = folder.with_name(folder.name + ".stamp")
+    if _is_fresh(folder, stamp):
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_fresh(folder, stamp):  # somebody else just built it
+            return
+        say("building the course site…")
+        sources = fingerprint()
+        new, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+        shutil.rmtree(new, ignore_errors=True)
+        _mkdocs(new)
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        stamp.write_text(sources)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def fingerprint() -> str:
+    """A digest over name, size and time of change of every source file."""
+    digest = hashlib.sha256()
+    for source in SOURCES:
+        place = ROOT / source
+        for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if file.is_file() and file.suffix != ".pyc":
+                status = file.stat()
+                digest.update(f"{file.relative_to(ROOT)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def serve(folder: Path, port: int) -> Iterator[str]:
+    """Serve a folder of built pages on loopback while the block runs; yields the address."""
+
+    class Pages(_Pages):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, directory=str(folder), **kwargs)
+
+    server = ThreadingHTTPServer((LOOPBACK, port), Pages)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Pages(SimpleHTTPRequestHandler):
+    """Built pages: no listing of folders, the site's own 404 page, always the newest file, nothing on the terminal."""
+
+    server_version = "ManyHands"
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def list_directory(self, path: Any) -> None:  # noqa: ARG002  # the base class's signature
+        self.send_error(404)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        page = Path(self.directory) / "404.html"
+        if code != 404 or not page.is_file():
+            super().send_error(code, message, explain)
+            return
+        body = page.read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the terminal shows what the user asked for."""
+
+
+def _is_fresh(folder: Path, stamp: Path) -> bool:
+    return folder.is_dir() and stamp.is_file() and stamp.read_text() == fingerprint()
+
+
+def _mkdocs(folder: Path) -> None:
+    command = [sys.executable, "-P", "-m", "mkdocs", "build", "--quiet"]
+    command += ["--config-file", str(ROOT / "mkdocs.yml"), "--site-dir", str(folder)]
+    ran = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        raise ManyHandsError(
+            "the course site could not be built",
+            where="mkdocs.yml",
+            why=(ran.stderr or ran.stdout).strip()[-2000:],
+            remedy="mend the page it names, then run this again",
+        )
