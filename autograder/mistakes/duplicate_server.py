@@ -59,9 +59,9 @@ MISTAKE = Mistake(
             share={"many": {"app1": 0.5, "app2": 0.25, "app3": 0.25}, "office": {"app1": 0.5}},
         ),
         Example(
-            "other-spelling",
-            nginx("server app1:8080;\nserver app2:8080;\nserver APP2:8080;"),
-            guilty="APP2:8080",
+            "other-parameters",
+            nginx("server app1:8080;\nserver app2:8080;\nserver app2:8080 max_fails=3;"),
+            guilty="app2:8080",
             share={"many": {"app1": 1 / 3, "app2": 2 / 3}},
         ),
     ),

@@ -40,6 +40,8 @@ class Example:
     """``one-down`` means that app2 has died."""
     failed: float = 0.0
     """Part of all requests that the clients see fail."""
+    pages: str = "varied"
+    """What the clients ask for: ``varied`` pages, or all the ``checkout`` with arguments of its own each time."""
     capacity: Capacity | None = None
 
 
@@ -52,6 +54,7 @@ class LookAlike:
     why: str
     share: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     state: str = "all-up"
+    pages: str = "varied"
     capacity: Capacity | None = None
 
 

@@ -1,0 +1,88 @@
+"""A hash of the page without its arguments: everything one page does is one key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autograder.mistakes.constant_hash_key import CONSTANT, SITE
+from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookAlike, Mistake, finding, nginx
+from autograder.mistakes.nginx_config import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autograder.mistakes.finding import Finding
+    from autograder.mistakes.mistake import Capacity
+    from autograder.mistakes.nginx_config import NginxConfig
+
+PAGE = frozenset(("uri", "document_uri"))
+
+
+def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
+    """Hash keys that have the page in them, and nothing that differs between two requests for it."""
+    del capacity  # One key is one server, whatever the machine.
+    for upstream in config.upstreams:
+        method = upstream.method
+        if not upstream.used or method is None or len(upstream.serving) < 2:
+            continue
+        if upstream.key & PAGE and upstream.key <= PAGE | CONSTANT | SITE:
+            message = (
+                f"The key {plain(method.args[0].text)} leaves out what follows the question mark, so this line sends "
+                "all requests for one page to one server, whatever they ask of it."
+            )
+            yield finding(MISTAKE.slug, upstream.name, (method.word, method.args[0]), message, MISTAKE.mend)
+
+
+_THREE = "server app1:8080;\nserver app2:8080;\nserver app3:8080;"
+_EVEN = {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}
+
+MISTAKE = Mistake(
+    slug="hash-without-arguments",
+    title="A hash that forgets the arguments",
+    what="The pool chooses the server by `hash $uri`. `$uri` is the page without its arguments: `/search?q=lamp` and "
+    "`/search?q=sofa` are one key.",
+    why="A search, a checkout, an API behind one path: all of it lands on one server, mostly the most expensive page "
+    "there is. Over many different pages the same line spreads well.",
+    clients=CLIENTS,
+    states=STATES,
+    seen="Count requests per path: if one path carries much of the traffic, so does its server.",
+    mend="Hash on the whole request (`$request_uri`), or on something each client has for itself.",
+    instead=nginx("hash $request_uri consistent;\n" + _THREE),
+    versions="nginx since 1.7.2 (`hash`); measured with 1.31.3",
+    sources=("https://nginx.org/en/docs/http/ngx_http_core_module.html#var_uri", "NX-04"),
+    readers={"nginx": in_nginx},
+    examples=(
+        Example(
+            "checkout",
+            nginx("hash $uri;\n" + _THREE),
+            guilty="hash $uri",
+            share={"many": {ANY_ONE: 1.0}, "office": {ANY_ONE: 1.0}},
+            pages="checkout",
+        ),
+        Example(
+            "with-host",
+            nginx("hash $host$document_uri consistent;\n" + _THREE),
+            guilty="hash $host$document_uri",
+            share={"many": {ANY_ONE: 1.0}},
+            pages="checkout",
+        ),
+    ),
+    look_alikes=(
+        LookAlike(
+            "whole-request",
+            nginx("hash $request_uri;\n" + _THREE),
+            "the arguments are in the key",
+            share={"many": _EVEN, "office": _EVEN},
+            pages="checkout",
+        ),
+        LookAlike(
+            "with-arguments",
+            nginx("hash $uri$is_args$args;\n" + _THREE),
+            "the arguments are in the key",
+            share={"office": _EVEN},
+            pages="checkout",
+        ),
+        LookAlike("per-client", nginx("hash $uri$remote_addr;\n" + _THREE), "each client is a key of its own"),
+        LookAlike("comment", nginx("# hash $uri;\n" + _THREE), "a comment", share={"many": _EVEN}, pages="checkout"),
+    ),
+)
