@@ -1,1 +1,4 @@
-"""From samples to verdicts: pure functions, no side effects. Imports traffic's data only."""
+"""From samples to verdicts: pure functions, no side effects.
+
+May import the data of traffic (sample.py). Start reading at :mod:`autograder.judge.spread`.
+"""

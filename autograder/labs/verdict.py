@@ -17,15 +17,18 @@ class Outcome(StrEnum):
     FAILED = "failed"
     """The learner's work runs and does something else."""
     UNJUDGED = "unjudged"
-    """The submission cannot be judged (a file is missing, the config is broken, over a limit): zero, with the reason."""
+    """The submission cannot be judged (a file is missing, the config broken, over a limit): zero, and the reason."""
     OURS = "ours"
     """We failed (infrastructure): the check stays ungraded and is reported; never a zero."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to one check. ``points`` is what was earned of ``max_points``; ``share`` maps server → part of all
-    answered requests, and ``fair`` what it should be."""
+    """The answer to one check.
+
+    ``points`` is what was earned of ``max_points``; ``share`` maps server → part of all answered requests, and ``fair``
+    what it should be.
+    """
 
     check: str
     outcome: Outcome

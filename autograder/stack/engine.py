@@ -49,8 +49,11 @@ class Ran:
 
 @dataclass(frozen=True)
 class NodeState:
-    """A node's main process: is it up, its pid as :meth:`Machines.call` on that node sees it, how it last ended
-    (as a shell counts: 137 = killed by signal 9), how often it was started."""
+    """A node's main process.
+
+    ``pid`` is as :meth:`Machines.call` on that node sees it; ``exit_code`` tells how it last ended, as a shell counts
+    (137: killed by signal 9); ``starts`` how often it was started.
+    """
 
     up: bool
     pid: int | None

@@ -14,14 +14,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import resource
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import traceback
@@ -30,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.call import invoke
 from autograder.stack.engine import OPT
+from autograder.stack.namespace import make_root, own_addresses, system_folders, system_links
 from autograder.stack.shop import ShopSpec, serve
 
 if TYPE_CHECKING:
@@ -41,7 +39,6 @@ _OUTPUT_KEPT = 64 * 1024
 _FILE_LIMIT = 64 * 1024 * 1024
 _TIMED_OUT = 124
 _LINE_LIMIT = 64 * 1024 * 1024
-_ACCOUNTS = ("root", "nobody", "nginx", "www-data", "haproxy")
 
 
 @dataclass
@@ -76,7 +73,7 @@ class Keeper:
         hosts = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in request["hosts"].items())
         for name in request["balancers"]:
             node = self.nodes[name] = _Node(name)
-            _make_root(node.folder, hosts)
+            make_root(node.folder, hosts)
         for spec in request["servers"]:
             self.nodes[spec["name"]] = _Node(spec["name"], shop=ShopSpec(**spec))
         await asyncio.gather(*(self.start({"node": spec["name"]}) for spec in request["servers"]))
@@ -154,12 +151,10 @@ class Keeper:
     def _sandbox(self, node: _Node) -> list[str]:
         """Command line of the balancer's own sandbox: it shares the network and nothing else."""
         own = [
-            word
-            for name in ("etc", "run", "var", "srv")
-            for word in ("--bind", f"{node.folder}/{name}", f"/{name}")
+            word for name in ("etc", "run", "var", "srv") for word in ("--bind", f"{node.folder}/{name}", f"/{name}")
         ]
-        system = [word for path in _system_folders() for word in ("--ro-bind", path, path)]
-        links = [word for path, target in _system_links() for word in ("--symlink", target, path)]
+        system = [word for path in system_folders() for word in ("--ro-bind", path, path)]
+        links = [word for path, target in system_links() for word in ("--symlink", target, path)]
         return [
             *self.bwrap,
             *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"),
@@ -260,47 +255,6 @@ class Keeper:
         """What the main process wrote."""
         node = self.nodes.get(request["node"])
         return node.log.decode(errors="replace") if node else ""
-
-
-def own_addresses(networks: Sequence[str]) -> None:
-    """Make every address of some networks ours: an address with a wide mask on the loopback device is enough.
-
-    The same as ``ip addr add 198.18.0.1/15 dev lo``, without needing ``ip``. Takes ``address/prefix`` strings.
-    """
-    set_address, set_mask, set_flags, up_running = 0x8916, 0x891C, 0x8914, 0x41
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        for number, network in enumerate(networks):
-            address, _, prefix = network.partition("/")
-            device = (f"lo:{number}" if number else "lo:0").encode()
-            mask = socket.inet_ntoa(struct.pack(">I", (0xFFFFFFFF << (32 - int(prefix))) & 0xFFFFFFFF))
-            for request, value in ((set_address, address), (set_mask, mask)):
-                packed = struct.pack("16sHH4s8x", device, socket.AF_INET, 0, socket.inet_aton(value))
-                fcntl.ioctl(control, request, packed)
-        fcntl.ioctl(control, set_flags, struct.pack("16sH14x", b"lo", up_running))
-
-
-def _make_root(folder: str, hosts: str) -> None:
-    for name in ("etc", "run/manyhands", "var/log/nginx", "var/lib/nginx", "var/lib/haproxy", "srv"):
-        os.makedirs(f"{folder}/{name}", exist_ok=True)
-    # One uid is mapped, so every account a config may name is this one: `user www-data;` works unedited.
-    text = {
-        "hosts": hosts,
-        "passwd": "".join(f"{name}:x:0:0::/:/bin/false\n" for name in _ACCOUNTS),
-        "group": "".join(f"{name}:x:0:\n" for name in (*_ACCOUNTS, "users", "nogroup")),
-        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-        "resolv.conf": "",
-    }
-    for name, content in text.items():
-        with open(f"{folder}/etc/{name}", "w", encoding="utf-8") as file:
-            file.write(content)
-
-
-def _system_folders() -> list[str]:
-    return [p for p in ("/usr", "/bin", "/sbin", "/lib", "/lib64") if os.path.isdir(p) and not os.path.islink(p)]
-
-
-def _system_links() -> list[tuple[str, str]]:
-    return [(p, os.readlink(p)) for p in ("/bin", "/sbin", "/lib", "/lib64") if os.path.islink(p)]
 
 
 def _inside(root: str, path: str) -> str:

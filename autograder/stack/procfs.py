@@ -20,7 +20,7 @@ _POLL_S = 0.005
 
 @dataclass(frozen=True)
 class Process:
-    """One live process. ``files`` are the paths behind its descriptors; ``accepting``: it holds a listening TCP socket."""
+    """One live process. ``files`` are the paths behind its descriptors; ``accepting``: it holds a listening socket."""
 
     pid: int
     parent: int

@@ -1,8 +1,9 @@
 """The small shop that every server runs: finite capacity, a queue, and a real crash when it is overloaded.
 
 It runs on the node with nothing but the standard library: ``serve(spec)`` never returns. A request takes one of
-``workers`` for ``service_ms``; while all are busy it waits. When more than ``queue`` requests wait, the process
-ends the way the kernel's out-of-memory killer ends it (exit code 137), and everything it held is lost.
+``workers`` for ``service_ms`` if it is a checkout, else for ``page_ms``; while all are busy it waits. When more than
+``queue`` requests wait, the process ends the way the kernel's out-of-memory killer ends it (exit code 137), and
+everything it held is lost.
 
 Each answer carries ``X-Served-By`` and a receipt, and is written to the server's journal before it is sent. So a
 request counts for a server only if its nonce *and* the receipt that the client got are in that server's journal:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 NONCE_HEADER = "x-request-nonce"
 RECEIPT_HEADER = "x-receipt"
+CHECKOUT = "/checkout"
 STATUS_PATH = "/-/status"
 KILLED = 137
 _MAX_HEAD = 64 * 1024
@@ -41,13 +43,14 @@ class ShopSpec:
     port: int
     workers: int
     service_ms: float
+    page_ms: float
     queue: int
     journal: str = JOURNAL
 
     @classmethod
     def of(cls, server: Server, host: str) -> ShopSpec:
         """The spec for ``server`` at address ``host``."""
-        return cls(server.name, host, server.port, server.workers, server.service_ms, server.queue)
+        return cls(server.name, host, server.port, server.workers, server.service_ms, server.page_ms, server.queue)
 
     def to_json(self) -> str:
         """One line of JSON, the argument of ``python -m autograder.stack.shop``."""
@@ -85,7 +88,8 @@ class Shop:
 
     def _begin(self, connection: _Connection) -> None:
         self.busy += 1
-        asyncio.get_running_loop().call_later(self.spec.service_ms / 1000.0, self._finish, connection)
+        takes_ms = self.spec.service_ms if connection.checkout else self.spec.page_ms
+        asyncio.get_running_loop().call_later(takes_ms / 1000.0, self._finish, connection)
 
     def _finish(self, connection: _Connection) -> None:
         self.busy -= 1
@@ -116,6 +120,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.nonce = "-"
+        self.checkout = False
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
         self._body_left = 0
@@ -126,7 +131,7 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
@@ -158,6 +163,7 @@ class _Connection(asyncio.Protocol):
             self._send(json.dumps(self.shop.status()).encode(), "")
             return
         self._working = True
+        self.checkout = path.startswith(CHECKOUT)
         nonce = headers.get(NONCE_HEADER, "-")
         self.nonce = nonce if nonce.isascii() and nonce.replace("-", "").isalnum() else "-"
         self.shop.arrive(self)
@@ -184,8 +190,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def serve(spec: ShopSpec, listening: int | None = None) -> None:
-    """Listen and answer until killed. ``listening`` is a file descriptor that gets one byte once connections
-    are accepted."""
+    """Listen and answer until killed; ``listening`` is a file descriptor told when connections are accepted."""
     shop = Shop(spec)
     server = await asyncio.get_running_loop().create_server(
         lambda: _Connection(shop), spec.host, spec.port, backlog=4096, reuse_address=True

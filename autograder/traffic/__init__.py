@@ -1,1 +1,4 @@
-"""Traffic: who sends it (clients.py), sending it (load.py), what came back (sample.py). Imports stack only."""
+"""Traffic: who sends it (clients.py), sending it (load.py), what came back (sample.py).
+
+May import stack. Start reading at :mod:`autograder.traffic.send`.
+"""

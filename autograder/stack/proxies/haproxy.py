@@ -1,5 +1,4 @@
-"""HAProxy in master-worker mode: checked with ``-c``, reloaded through the master CLI, its loaded config asked of
-the running worker.
+"""HAProxy in master-worker mode: checked with ``-c``, reloaded through the master CLI, its config asked of the worker.
 
 The marker is an environment variable set in a file of ours that is loaded before the config under test, and read
 back with ``show env`` on the Runtime API (docs.haproxy.org, management guide 9.3).
@@ -38,7 +37,8 @@ class HAProxy:
 
     def command(self, config: str) -> tuple[str, ...]:
         """See :class:`Proxy`."""
-        return (_PROGRAM, "-W", "-db", "-S", _MASTER, "-f", f"{MARKER_FOLDER}/marker.cfg", "-f", f"{self.folder}/{config}")
+        files = ("-f", f"{MARKER_FOLDER}/marker.cfg", "-f", f"{self.folder}/{config}")
+        return (_PROGRAM, "-W", "-db", "-S", _MASTER, *files)
 
     def check_command(self, folder: str, config: str) -> tuple[str, ...]:
         """See :class:`Proxy`."""

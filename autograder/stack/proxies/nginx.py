@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _PROGRAM = f"{OPT}/nginx/nginx"
 _MARKER = "/run/manyhands/loaded-"
-_FAULT = re.compile(r"\[(emerg|alert|crit|error)\] (?:\d+#\d+: )?(?P<message>.*?)(?: in (?P<file>\S+?):(?P<line>\d+))?$")
+_FAULT = re.compile(
+    r"\[(emerg|alert|crit|error)\] (?:\d+#\d+: )?(?P<message>.*?)(?: in (?P<file>\S+?):(?P<line>\d+))?$"
+)
 _DRAINING = "shutting down"
 
 
@@ -79,7 +81,7 @@ class Nginx:
 
 
 def state_on_node(payload: dict[str, Any]) -> dict[str, Any]:
-    """Runs on the node: what the workers of the master ``pid`` have loaded, once only ``word`` accepts if one is given."""
+    """Runs on the node: what the workers of the master ``pid`` have loaded; waits for ``word`` if one is given."""
 
     def look() -> Loaded:
         processes = family(payload["pid"])

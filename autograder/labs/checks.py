@@ -1,0 +1,192 @@
+"""The kinds of check that a lab may name. Each is a question put to a running stack and answered from its traffic."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autograder.judge.spread import CONCENTRATED_AT, Spread, SpreadVerdict, judge_spread
+from autograder.labs.explain import causes_of
+from autograder.traffic.clients import population
+from autograder.traffic.sample import merged
+from autograder.traffic.send import send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograder.labs.lab import Check
+    from autograder.mistakes.finding import Finding
+    from autograder.stack.running import RunningStack
+    from autograder.traffic.sample import Sample
+
+MAX_BATCHES = 4
+"""Batches of traffic before "undecided" is the answer."""
+TRIES = 3
+"""How often a peak is tried before "it crashes" is the answer."""
+PLAINLY = 2.0
+"""From this multiple of a fair share on, no second look is needed."""
+NEARLY_ALL = 0.9
+"""A server with this share of all requests has them all, for the purpose of saying why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check saw: passed or not, in words and numbers, and which findings can explain it."""
+
+    passed: bool
+    observed: str
+    share: dict[str, float]
+    requests: int
+    failed: int
+    causes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """A check to be answered on a stack that runs the submitted config, all servers up, just reloaded."""
+
+    check: Check
+    running: RunningStack
+    findings: tuple[Finding, ...]
+    populations: tuple[str, ...]
+    victim: str
+    """The server that dies, where the check lets one die."""
+    seed: int
+    make_whole: Callable[[], None]
+    """Starts servers that are down and reloads the balancer, so that it remembers no dead ones."""
+
+
+def spread(question: Question) -> Answer:
+    """Does every server get its fair share, with each population?"""
+    answers = [_spread_with(question, name) for name in question.populations]
+    return next((answer for answer in answers if not answer.passed), answers[0])
+
+
+def _spread_with(question: Question, clients: str) -> Answer:
+    sample, verdict = _decided(question, clients, question.seed)
+    if verdict.spread is Spread.CONCENTRATED and verdict.peak_to_fair < PLAINLY and not verdict.silent:
+        # Methods that follow load follow the noise of a busy machine too, but not twice to the same server.
+        again, second = _decided(question, clients, question.seed + MAX_BATCHES)
+        if second.hottest != verdict.hottest or second.spread is Spread.EVEN:
+            sample, verdict = again, dataclasses.replace(second, spread=Spread.EVEN)
+    words = f"{_shares_in_words(verdict)} {_traffic_in_words(sample)}"
+    good = verdict.spread is Spread.EVEN and not sample.failed
+    causes = () if good else causes_of(_seen(verdict), question.findings)
+    return Answer(good, words, dict(verdict.share), sample.requests, sample.failed, causes)
+
+
+def _decided(question: Question, clients: str, seed: int) -> tuple[Sample, SpreadVerdict]:
+    """Send batch after batch until the answer is safe, or something fails, or there were too many."""
+    crowd = population(clients)
+    # One address stands for many people: there each request is a decision about somebody else.
+    unit = "request" if len(crowd.clients) == 1 else "auto"
+    samples: list[Sample] = []
+    for batch in range(MAX_BATCHES):
+        requests = crowd.browse(question.check.requests, seed=seed + batch)
+        samples.append(send(question.running, crowd, requests, concurrency=question.check.concurrency))
+        sample = merged(samples)
+        verdict = judge_spread(sample, question.running.stack.fair_shares(), unit=unit)
+        if verdict.spread is not Spread.UNDECIDED or sample.failed:
+            break
+    return sample, verdict
+
+
+def one_down(question: Question) -> Answer:
+    """One server dies under traffic: does any client notice, and do the others carry on?"""
+    crowd = population(question.populations[0])
+    question.running.kill(question.victim)
+    requests = crowd.browse(question.check.requests, seed=question.seed)
+    sample = send(question.running, crowd, requests, concurrency=question.check.concurrency)
+    shares = sample.shares()
+    # One server carrying everything is no redundancy: the next death would be the outage.
+    alone = len(shares) < 2
+    good = not sample.failed and not alone
+    words = f"{question.victim} was killed. {_failures_in_words(sample)} {_traffic_in_words(sample)}"
+    if alone and shares:
+        words += f" Everything else went to {next(iter(shares))} alone."
+    return Answer(
+        good,
+        words,
+        shares,
+        sample.requests,
+        sample.failed,
+        () if good else causes_of("errors", question.findings),
+    )
+
+
+def peak(question: Question) -> Answer:
+    """So many people at once that only the whole pool can hold them: does anything crash?
+
+    The load is a closed loop of ``concurrency`` people, not a rate: how full each server gets follows from its share
+    and its size alone, however fast the machine is that runs the lab. A stall of that machine can only fill a queue,
+    never empty one; so one survival in :data:`TRIES` proves the config, and a config that spreads badly is not
+    tried again.
+    """
+    answer = _peak_once(question, question.seed)
+    for attempt in range(1, TRIES):
+        worst = _peak_to_fair(answer.share, question.running.stack.fair_shares())
+        if answer.passed or worst >= CONCENTRATED_AT:
+            break
+        question.make_whole()
+        answer = _peak_once(question, question.seed + attempt)
+    return answer
+
+
+def _peak_once(question: Question, seed: int) -> Answer:
+    crowd = population(question.populations[0])
+    requests = crowd.check_out(question.check.requests, seed=seed)
+    sample = send(question.running, crowd, requests, concurrency=question.check.concurrency, timeout=10.0)
+    crashed = [name for name, state in question.running.servers().items() if not state.up]
+    good = not crashed and not sample.failed
+    fate = f"{_list(crashed)} ran out of memory and died." if crashed else "Nothing crashed."
+    words = f"{question.check.concurrency} people at once. {fate} {_failures_in_words(sample)}"
+    causes = () if good else causes_of("crashed", question.findings)
+    return Answer(good, words, sample.shares(), sample.requests, sample.failed, causes)
+
+
+def _peak_to_fair(share: dict[str, float], fair: dict[str, float]) -> float:
+    return max((part / fair[name] for name, part in share.items()), default=0.0)
+
+
+KINDS: dict[str, Callable[[Question], Answer]] = {"spread": spread, "one-down": one_down, "peak": peak}
+"""Kinds of check that are answered by traffic. ``loads`` is answered by applying the config."""
+
+
+def _seen(verdict: SpreadVerdict) -> str:
+    if verdict.share.get(verdict.hottest, 0.0) >= NEARLY_ALL:
+        return "one-server"
+    if verdict.silent and verdict.peak_to_fair < 2:
+        return "silent"
+    return "skewed"
+
+
+def _shares_in_words(verdict: SpreadVerdict) -> str:
+    if verdict.spread is Spread.IDLE:
+        return "No request reached any server."
+    hottest = verdict.hottest
+    parts = [
+        f"{hottest} got {verdict.share[hottest]:.0%} of the requests; its fair share is {verdict.fair[hottest]:.0%}."
+    ]
+    if verdict.spread is Spread.EVEN:
+        parts = [f"Every server got its fair share (at most {verdict.peak_to_fair:.2f} times it)."]
+    if verdict.silent:
+        parts.append(f"{_list(verdict.silent)} got nothing.")
+    if verdict.spread is Spread.UNDECIDED and not verdict.silent:
+        parts.append("That is too uneven to call even, and too little traffic to call it concentrated.")
+    return " ".join(parts)
+
+
+def _traffic_in_words(sample: Sample) -> str:
+    return f"{sample.requests} requests from {sample.described}, {sample.failed} failed, {sample.seconds:.1f} s."
+
+
+def _failures_in_words(sample: Sample) -> str:
+    if not sample.failed:
+        return "No client saw an error."
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(sample.failures.items()))
+    return f"{sample.failed} of {sample.requests} requests failed ({kinds})."
+
+
+def _list(names: tuple[str, ...] | list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

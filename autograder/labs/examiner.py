@@ -1,0 +1,161 @@
+"""The examiner: a lab's files in, verdicts out.
+
+It starts a fresh twin of the lab's stack, puts the files in, drives its own traffic with a nonce in every request,
+counts at the servers, and decides. Nothing of a submission is imported or executed; its config runs in the twin.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import random
+import time
+from typing import TYPE_CHECKING
+
+from autograder.labs.checks import KINDS, Answer, Question
+from autograder.labs.explain import in_words, read_findings
+from autograder.labs.verdict import Outcome, Verdict
+from autograder.stack.running import open_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from autograder.labs.lab import Check, Lab
+    from autograder.mistakes.finding import Finding
+    from autograder.stack.proxies.proxy import ConfigFault
+    from autograder.stack.running import RunningStack
+
+CONFIG_FOLDER = "conf/"
+"""Folder of a lab that becomes the balancer's config folder."""
+
+
+def examine(
+    lab: Lab,
+    files: Mapping[str, bytes],
+    *,
+    engine: str = "local",
+    checks: Sequence[str] | None = None,
+    seed: int = 0,
+    hidden: bool = True,
+    attempts: Mapping[str, int] | None = None,
+) -> tuple[Verdict, ...]:
+    """Judge the files of one submission.
+
+    Args:
+        lab: The lab, from the instructor's side.
+        files: Path as in ``lab.files`` → content. What is missing makes the checks ``unjudged``.
+        engine: ``local`` or ``docker``.
+        checks: Names of the checks to run; all, in the lab's order, by default. ``KeyError`` for an unknown one.
+        seed: Varies traffic and which server dies; 0 is what a learner sees.
+        hidden: Run the hidden populations too.
+        attempts: Check → how often it was tried before; hints grow with it.
+
+    Returns:
+        A verdict for each check.
+
+    Raises:
+        EngineError: *We* failed. Nothing may be concluded about the submission.
+    """
+    chosen = [lab.check(name) for name in checks] if checks is not None else list(lab.checks)
+    missing = [name for name in lab.files if name not in files]
+    if missing:
+        reason = f"The submission has no {', '.join(missing)}."
+        return tuple(_unjudged(check, reason, "Put the file back in its place and submit again.") for check in chosen)
+    return tuple(_verdicts(lab, files, chosen, engine, seed, hidden, attempts or {}))
+
+
+def _verdicts(
+    lab: Lab,
+    files: Mapping[str, bytes],
+    checks: list[Check],
+    engine: str,
+    seed: int,
+    hidden: bool,
+    attempts: Mapping[str, int],
+) -> Iterator[Verdict]:
+    config = {
+        name.removeprefix(CONFIG_FOLDER): content for name, content in files.items() if name.startswith(CONFIG_FOLDER)
+    }
+    findings = tuple(
+        dataclasses.replace(finding, file=CONFIG_FOLDER + finding.file) for finding in read_findings(lab.stack, config)
+    )
+    dice = random.Random(seed)
+    with open_stack(lab.stack, engine) as running:
+        applied = running.apply(config)
+        fresh = True
+        for check in checks:
+            began = time.monotonic()
+            if check.kind == "loads":
+                verdict = _loads(check, applied.faults, attempts.get(check.name, 0))
+            elif not applied.ok:
+                verdict = _unjudged(
+                    check, "nginx does not run this config, so no traffic could be sent.", _hint(check, 0)
+                )
+            else:
+                if not fresh:
+                    _make_whole(running, config)
+                question = Question(
+                    check=check,
+                    running=running,
+                    findings=findings,
+                    populations=check.clients + (check.hidden if hidden else ()),
+                    victim=_victim(lab, dice if seed else None),
+                    seed=seed,
+                    make_whole=functools.partial(_make_whole, running, config),
+                )
+                verdict = _verdict(lab, question, KINDS[check.kind](question), attempts.get(check.name, 0))
+                fresh = False
+            yield dataclasses.replace(verdict, seconds=round(time.monotonic() - began, 3))
+
+
+def _make_whole(running: RunningStack, config: Mapping[str, bytes]) -> None:
+    """Servers up, and a balancer that remembers no dead ones: a reload starts its health state anew."""
+    running.bring_back()
+    running.apply(config)
+
+
+def _victim(lab: Lab, dice: random.Random | None) -> str:
+    names = [server.name for server in lab.stack.servers]
+    return dice.choice(names) if dice else names[min(1, len(names) - 1)]
+
+
+def _loads(check: Check, faults: tuple[ConfigFault, ...], attempts: int) -> Verdict:
+    if not faults:
+        return Verdict(check.name, Outcome.PASSED, check.points, check.points, "The config is loaded and running.")
+    first = dataclasses.replace(faults[0], file=CONFIG_FOLDER + faults[0].file if faults[0].file else "")
+    return Verdict(
+        check.name,
+        Outcome.FAILED,
+        0.0,
+        check.points,
+        "The balancer refused the config.",
+        why=str(first),
+        next=_hint(check, attempts),
+    )
+
+
+def _verdict(lab: Lab, question: Question, answer: Answer, attempts: int) -> Verdict:
+    check = question.check
+    first: Finding | None = answer.causes[0] if answer.causes else None
+    return Verdict(
+        check=check.name,
+        outcome=Outcome.PASSED if answer.passed else Outcome.FAILED,
+        points=check.points if answer.passed else 0.0,
+        max_points=check.points,
+        observed=answer.observed,
+        why="" if answer.passed else in_words(first),
+        next="" if answer.passed else _hint(check, attempts),
+        share=answer.share,
+        fair=lab.stack.fair_shares(),
+        requests=answer.requests,
+        failed=answer.failed,
+        causes=answer.causes,
+    )
+
+
+def _unjudged(check: Check, observed: str, hint: str) -> Verdict:
+    return Verdict(check.name, Outcome.UNJUDGED, 0.0, check.points, observed, next=hint)
+
+
+def _hint(check: Check, attempts: int) -> str:
+    return check.hints[min(attempts, len(check.hints) - 1)] if check.hints else ""

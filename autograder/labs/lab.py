@@ -1,0 +1,86 @@
+"""What a lab is: plain data, read from ``lab.toml`` and ``stack.toml`` in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.stack.model import Stack
+
+JUDGED_BY = 1
+"""Raise it when a check, the judge or the examiner changes what a submission gets."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a lab: a question put to the running stack, worth ``points``.
+
+    ``clients`` are the populations a learner sees it run with; ``hidden`` ones are added when it is graded. ``hints``
+    grow: the first says where to look, the last shows the idea on a different config; none is the answer.
+    """
+
+    name: str
+    kind: str
+    title: str
+    points: float
+    clients: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    requests: int = 600
+    concurrency: int = 32
+    hints: tuple[str, ...] = ()
+    page: str = ""
+    """Page of the course that teaches it, relative to the site's root."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab: a stack, files to mend, checks. ``files`` are what a submission is made of, by relative path."""
+
+    slug: str
+    title: str
+    minutes: int
+    module: str
+    objectives: tuple[str, ...]
+    folder: Path
+    notebook: Path
+    files: tuple[str, ...]
+    stack: Stack
+    checks: tuple[Check, ...]
+
+    @property
+    def start(self) -> Path:
+        """Folder of the files as a learner first gets them."""
+        return self.folder / "start"
+
+    @property
+    def reference(self) -> Path:
+        """Folder of a submission that earns every point."""
+        return self.folder / "reference"
+
+    @property
+    def wrong(self) -> tuple[Path, ...]:
+        """Folders of plausible wrong mends, each with an ``expect.toml``."""
+        return tuple(sorted(path.parent for path in self.folder.glob("wrong/*/expect.toml")))
+
+    @property
+    def points(self) -> float:
+        """Points of all checks together."""
+        return sum(check.points for check in self.checks)
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits of everything that decides a verdict: checks, stack, and how they are judged."""
+        text = f"{JUDGED_BY} {self.stack!r} {self.checks!r} {self.files!r}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def check(self, name: str) -> Check:
+        """The check called ``name``; ``KeyError`` if there is none."""
+        for check in self.checks:
+            if check.name == name:
+                return check
+        raise KeyError(name)
+
+    def read(self, folder: Path) -> dict[str, bytes]:
+        """The lab's files in ``folder`` that are there; for folders of our own, never for a submission."""
+        return {name: (folder / name).read_bytes() for name in self.files if (folder / name).is_file()}

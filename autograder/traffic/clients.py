@@ -1,0 +1,87 @@
+"""Client populations: who sends, from which address, which pages, over which connections.
+
+The addresses are real: every client sends from its own source address in 198.19.0.0/16, which belongs to the clients
+node. What a balancer that hashes addresses sees therefore depends on the population, as it does in production.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+_PAGES = ("/", "/search?q=lamp", "/basket", "/help", "/login")
+_AGENTS = ("Firefox/145.0", "Chrome/142.0", "Safari/26.1", "ManyHandsPhone/3.2")
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client: its source address, whether it keeps its connection open, and its browser's name."""
+
+    address: str
+    keep_alive: bool
+    agent: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to send: by which client (index into the population), for which path."""
+
+    client: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Population:
+    """Clients, and a sentence about them for reports."""
+
+    name: str
+    clients: tuple[Client, ...]
+    described: str
+
+    def browse(self, count: int, seed: int = 0) -> tuple[Request, ...]:
+        """``count`` requests for varied pages."""
+        dice = random.Random(seed)
+        return tuple(
+            Request(client, dice.choice((*_PAGES, f"/item/{dice.randrange(10_000)}")))
+            for client in self._turns(count, dice)
+        )
+
+    def check_out(self, count: int, seed: int = 0) -> tuple[Request, ...]:
+        """``count`` requests for the expensive page."""
+        dice = random.Random(seed)
+        return tuple(Request(client, f"/checkout?order={dice.randrange(10**9)}") for client in self._turns(count, dice))
+
+    def _turns(self, count: int, dice: random.Random) -> list[int]:
+        # Every client once before any comes again, each round in another order: clients that took turns in a fixed
+        # order would meet the same server again and again under plain round robin, and look sticky.
+        turns: list[int] = []
+        while len(turns) < count:
+            turns += dice.sample(range(len(self.clients)), len(self.clients))
+        return turns[:count]
+
+
+def population(name: str) -> Population:
+    """The population called ``many``, ``office``, ``subnet``, ``few`` or ``kept-alive``.
+
+    Raises ``KeyError`` for any other name; :data:`POPULATIONS` lists them.
+    """
+    make, described = _KINDS[name]
+    return Population(name, tuple(make), described)
+
+
+def _clients(addresses: list[str], *, keep_alive: bool = False) -> list[Client]:
+    return [Client(address, keep_alive, _AGENTS[n % len(_AGENTS)]) for n, address in enumerate(addresses)]
+
+
+_NETWORKS = [f"198.19.{n}.{10 + n * 7 % 200}" for n in range(1, 251)]
+# 1,000 clients: at three batches of 600 requests every server's share of them is known to a few per cent, so that a
+# hash over clients can be called even (see judge.spread).
+_CROWD = [f"198.19.{n}.{10 + n * 7 % 200 + 11 * k}" for k in range(4) for n in range(1, 251)]
+_KINDS = {
+    "many": (_clients(_CROWD), "1,000 clients in 250 networks"),
+    "office": (_clients(["198.19.77.5"]), "everybody behind one office address"),
+    "subnet": (_clients([f"198.19.42.{n}" for n in range(2, 252)]), "250 clients of one /24 network"),
+    "few": (_clients(_NETWORKS[::50]), "5 clients in 5 networks"),
+    "kept-alive": (_clients(_NETWORKS, keep_alive=True), "250 clients that keep their connections open"),
+}
+POPULATIONS = tuple(_KINDS)
