@@ -31,7 +31,7 @@ from autograder.stack.namespace import make_root, own_addresses, system_folders,
 from autograder.stack.shop import ShopSpec, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 NODES = "/nodes"
 _LOG_KEPT = 256 * 1024

@@ -35,6 +35,7 @@ def own_addresses(networks: Sequence[str]) -> None:
 
 
 def make_root(folder: str, hosts: str) -> None:
+    """The writable folders of a balancer's own root, with the system files it looks up names and accounts in."""
     for name in ("etc", "run/manyhands", "var/log/nginx", "var/lib/nginx", "var/lib/haproxy", "srv"):
         os.makedirs(f"{folder}/{name}", exist_ok=True)
     # One uid is mapped, so every account a config may name is this one: `user www-data;` works unedited.
@@ -51,8 +52,10 @@ def make_root(folder: str, hosts: str) -> None:
 
 
 def system_folders() -> list[str]:
+    """Folders of programs and libraries that are there, links left out."""
     return [p for p in ("/usr", "/bin", "/sbin", "/lib", "/lib64") if os.path.isdir(p) and not os.path.islink(p)]
 
 
 def system_links() -> list[tuple[str, str]]:
+    """Such folders that are links, with what they point to."""
     return [(p, os.readlink(p)) for p in ("/bin", "/sbin", "/lib", "/lib64") if os.path.islink(p)]
