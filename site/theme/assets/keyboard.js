@@ -11,6 +11,7 @@ for (const label of document.querySelectorAll("label.md-header__button[for]")) {
   label.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
+    event.stopPropagation(); // the theme clicks labels on Enter, too: twice is not at all
     label.click();
   });
 }
