@@ -1,1 +1,9 @@
-"""What a learner imports in JupyterLab."""
+"""What a learner imports in JupyterLab: ``from autograder.notebook import open_lab``.
+
+May import everything below: stack, traffic, judge, mistakes, labs. Start reading at
+:mod:`autograder.notebook.session`.
+"""
+
+from autograder.notebook.session import LabSession, open_lab
+
+__all__ = ["LabSession", "open_lab"]
