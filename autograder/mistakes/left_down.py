@@ -73,10 +73,5 @@ MISTAKE = Mistake(
             ),
             "no line passes requests to the idle colour",
         ),
-        LookAlike(
-            "name",
-            nginx("server down:8080;\nserver app2:8080;"),
-            "a machine may be called that",
-        ),
     ),
 )

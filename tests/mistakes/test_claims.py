@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autograder.mistakes.catalogue import mistakes
-from autograder.mistakes.mistake import ANY_ONE, CLIENTS, Example, LookAlike
+from autograder.mistakes.mistake import ANY_ONE, CLIENTS, Example, LookAlike, Mistake
 from autograder.stack.model import Balancer, Server, Stack
 from autograder.stack.running import RunningStack, open_stack
 from autograder.traffic.clients import POPULATIONS, Client, Population, population
@@ -87,6 +87,12 @@ def test_a_claimed_share_is_what_traffic_shows(running: RunningStack, case: Exam
         assert sample.failed / REQUESTS == pytest.approx(failed, abs=2 * CONCURRENCY / REQUESTS), sample.failures
     else:
         assert sample.failed == 0, sample.failures
+
+
+@pytest.mark.parametrize("mistake", mistakes(), ids=lambda m: m.slug)
+def test_nginx_accepts_every_config_of_an_entry(running: RunningStack, mistake: Mistake) -> None:
+    configs = [mistake.instead, *(case.config for case in (*mistake.examples, *mistake.look_alikes))]
+    assert [running.check({"nginx.conf": config.encode()}) for config in configs] == [()] * len(configs)
 
 
 def test_every_population_of_the_catalogue_can_be_sent() -> None:

@@ -90,6 +90,12 @@ def test_an_include_never_leaves_the_files(include: str, tmp_path: Path, monkeyp
     assert find(f"events {{}} http {{ include {name}; {SERVER} }}") == ()
 
 
+def test_an_include_that_climbs_is_not_followed_even_to_a_file_that_was_given() -> None:
+    files = {"conf/nginx.conf": f"events {{}} http {{ include ../conf/shop.conf; {SERVER} }}".encode()}
+    files["conf/shop.conf"] = SKEW.format("").encode()
+    assert find_mistakes(files, "conf/nginx.conf") == ()
+
+
 def test_a_file_that_includes_itself_is_unreadable() -> None:
     assert find("include nginx.conf;") == ()
     with pytest.raises(UnreadableError):
