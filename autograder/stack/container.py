@@ -19,7 +19,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autograder.stack import shop
+from autograder.stack import shop, wait
 from autograder.stack.engine import OPT
 
 if TYPE_CHECKING:
@@ -55,22 +55,27 @@ def be_clients(order: dict[str, Any]) -> None:
     """Own every client address and relay visitors to the balancer. Does not return.
 
     ``order`` has ``own`` (the network all of whose addresses are ours), ``gateway`` (the address through which every
-    other node answers them, with its prefix length), ``wire`` (the network the nodes are on) and ``balancer``
-    (address, port).
+    other node answers them, with its prefix length), ``wire`` (the network the nodes are on), ``balancer`` (address,
+    port), and ``servers`` (addresses and ports): once all of them accept connections, or ``patience`` seconds have
+    gone by, those that do not are told in a line of JSON on standard output.
     """
     device = json.loads(_ip("-json", "-4", "address", "show", "to", order["wire"]))[0]["ifname"]
     _ip("route", "flush", "default")
     _ip("route", "add", "local", order["own"], "dev", "lo")
     _ip("address", "add", order["gateway"], "dev", device)
-    asyncio.run(_relay(*order["balancer"]))
+    asyncio.run(_serve_clients(order))
 
 
 def _ip(*arguments: str) -> str:
     return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-async def _relay(host: str, port: int) -> None:
-    server = await asyncio.start_server(partial(_visit, host, port), "0.0.0.0", DOOR_PORT, family=socket.AF_INET)
+async def _serve_clients(order: dict[str, Any]) -> None:
+    visit = partial(_visit, *order["balancer"])
+    server = await asyncio.start_server(visit, "0.0.0.0", DOOR_PORT, family=socket.AF_INET)
+    deaf = await wait.listening({"addresses": order["servers"], "timeout": order["patience"]})
+    sys.stdout.write(json.dumps({"deaf": deaf}) + "\n")
+    sys.stdout.flush()
     async with server:
         await server.serve_forever()
 
@@ -97,7 +102,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _end(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
