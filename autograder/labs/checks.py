@@ -70,7 +70,8 @@ def _spread_with(question: Question, clients: str) -> Answer:
         again, second = _decided(question, clients, question.seed + MAX_BATCHES)
         if second.hottest != verdict.hottest or second.spread is Spread.EVEN:
             sample, verdict = again, dataclasses.replace(second, spread=Spread.EVEN)
-    words = f"{_shares_in_words(verdict)} {_traffic_in_words(sample)}"
+    described = sample.described if clients in question.check.clients else "clients of another kind than in the lab"
+    words = f"{_shares_in_words(verdict)} {_traffic_in_words(sample, described)}"
     good = verdict.spread is Spread.EVEN and not sample.failed
     causes = () if good else causes_of(_seen(verdict), question.findings)
     return Answer(good, words, dict(verdict.share), sample.requests, sample.failed, causes)
@@ -102,7 +103,7 @@ def one_down(question: Question) -> Answer:
     # One server carrying everything is no redundancy: the next death would be the outage.
     alone = len(shares) < 2
     good = not sample.failed and not alone
-    words = f"{question.victim} was killed. {_failures_in_words(sample)} {_traffic_in_words(sample)}"
+    words = f"{question.victim} was killed. {_failures_in_words(sample)} {_traffic_in_words(sample, sample.described)}"
     if alone and shares:
         words += f" Everything else went to {next(iter(shares))} alone."
     return Answer(
@@ -177,8 +178,8 @@ def _shares_in_words(verdict: SpreadVerdict) -> str:
     return " ".join(parts)
 
 
-def _traffic_in_words(sample: Sample) -> str:
-    return f"{sample.requests} requests from {sample.described}, {sample.failed} failed, {sample.seconds:.1f} s."
+def _traffic_in_words(sample: Sample, described: str) -> str:
+    return f"{sample.requests} requests from {described}, {sample.failed} failed, {sample.seconds:.1f} s."
 
 
 def _failures_in_words(sample: Sample) -> str:

@@ -88,15 +88,15 @@ def verify(labs: Sequence[Lab], engine: str = "local", tell: Callable[[str], Non
     """
     proofs = []
     for lab in labs:
-        for expected in _expectations(lab):
+        for expected in expectations(lab):
             if tell:
                 tell(f"{lab.slug}: {expected.kind} {expected.name} …")
-            verdicts = examine(lab, lab.read(expected.folder), engine=engine)
-            proofs.append(_proof(lab, expected, verdicts))
+            proofs.append(prove(lab, expected, engine))
     return VerifyReport(engine, tuple(proofs))
 
 
-def _expectations(lab: Lab) -> Iterator[Expected]:
+def expectations(lab: Lab) -> Iterator[Expected]:
+    """Every folder of a lab with what it must get. Raises :class:`LabError` for a broken ``expect.toml``."""
     passed = {check.name: str(Outcome.PASSED) for check in lab.checks}
     yield Expected("start", "as given", lab.start, {"starts": "passed", "spread": "failed"}, ())
     yield Expected("reference", "reference", lab.reference, passed, ())
@@ -116,7 +116,9 @@ def _expectations(lab: Lab) -> Iterator[Expected]:
         yield Expected("wrong", folder.name, folder, outcomes, diagnosis)
 
 
-def _proof(lab: Lab, expected: Expected, verdicts: tuple[Verdict, ...]) -> Proof:
+def prove(lab: Lab, expected: Expected, engine: str = "local") -> Proof:
+    """Examine one folder and compare with what it must get."""
+    verdicts = examine(lab, lab.read(expected.folder), engine=engine)
     got = {verdict.check: str(verdict.outcome) for verdict in verdicts}
     named = tuple(dict.fromkeys(cause.mistake for verdict in verdicts for cause in verdict.causes))
     faults = [

@@ -71,6 +71,8 @@ class LocalMachines:
         self._ids = itertools.count(1)
         self._waiting: dict[int, Future[Any]] = {}
         self._stopped = False
+        self._end: EngineError | None = None
+        """Why the keeper ended, if it ended by itself."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the stack; unlinked from birth
         owner = os.pidfd_open(os.getpid())
         try:
@@ -156,6 +158,8 @@ class LocalMachines:
     def _ask(self, do: str, patience: float = 30.0, **arguments: Any) -> Any:
         future: Future[Any] = Future()
         with self._lock:
+            if self._end is not None:
+                raise self._end
             if self._stopped:
                 raise EngineError("this stack has been stopped", remedy="open a new one")
             number = next(self._ids)
@@ -187,12 +191,14 @@ class LocalMachines:
                 future.set_result(reply.get("ok"))
         code = self._process.wait()
         # From here on nobody will answer: whoever waits, or asks later, is told why.
+        end = self._end_of_keeper(code)
         with self._lock:
-            self._stopped = True
+            if not self._stopped:
+                self._stopped, self._end = True, end
             waiting = list(self._waiting.values())
         for future in waiting:
             if not future.done():
-                future.set_exception(self._end_of_keeper(code))
+                future.set_exception(end)
 
     def _end_of_keeper(self, code: int) -> EngineError:
         try:

@@ -19,8 +19,6 @@ from autograder.traffic.send import send
 from tests.stack.conftest import config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from autograder.stack.running import RunningStack
 
 Opened = "Callable[..., RunningStack]"
