@@ -13,15 +13,18 @@ _CONFIG = Path(__file__).parent / "jupyter_config"
 """Kept in the package: no news, no update checks, no extension store, Markdown shown as pages."""
 
 
-def _use(home: Path) -> None:
-    """Make this process, and what it starts, see this clone's settings in place of the user's own."""
+def prepare(home: Path) -> None:
+    """Make this process, and all it starts, see this clone's and this class's settings in place of the user's own."""
+    from autograder.grading.settings import server_environment
+
     private = home / ".jupyter"
+    (private / "runtime").mkdir(parents=True, exist_ok=True)
     for name in list(os.environ):
         if name.startswith(("JUPYTER", "IPYTHON")):
             del os.environ[name]
     os.environ |= {
         "JUPYTER_CONFIG_DIR": str(private / "config"),
-        "JUPYTER_CONFIG_PATH": str(_CONFIG),
+        "JUPYTER_CONFIG_PATH": f"{_CONFIG}{os.pathsep}{server_environment(home)['JUPYTER_CONFIG_PATH']}",
         "JUPYTER_DATA_DIR": str(private / "data"),
         "JUPYTER_RUNTIME_DIR": str(private / "runtime"),
         "JUPYTER_PREFER_ENV_PATH": "1",
@@ -29,19 +32,6 @@ def _use(home: Path) -> None:
         "MANYHANDS_HOME": str(home),
         "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
-
-
-def prepare(home: Path) -> None:
-    """Write where the class is, for nbgrader's server extensions, and make this process use it."""
-    _use(home)
-    config = home / ".jupyter" / "config"
-    for folder in (config, home / ".jupyter" / "runtime", home / "labs"):
-        folder.mkdir(parents=True, exist_ok=True)
-    settings = {
-        "CourseDirectory": {"course_id": "many-hands", "root": str(home / "class")},
-        "Exchange": {"root": str(home / "exchange"), "assignment_dir": str(home / "labs")},
-    }
-    (config / "nbgrader_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def forget_servers(home: Path) -> None:

@@ -1,0 +1,99 @@
+"""What all tests share: a real browser, and a watch over skipped tests."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+CHROMIUM = Path("/usr/bin/chromium")
+ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine cannot run, with the reason; in CI that is a failure (see below)."""
+    if item.get_closest_marker("docker") and not _docker_answers():
+        pytest.skip("no Docker Engine answers")
+    if item.get_closest_marker("browser") and not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI, a test that skips for a reason nobody allowed has failed: else a broken set-up looks green."""
+    report = yield
+    return _refuse_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for modules that skip themselves while they are read."""
+    report = yield
+    return _refuse_skip(report)
+
+
+def _refuse_skip(report: _Report) -> _Report:
+    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = reason.removeprefix("Skipped: ")
+    if reason not in _allowed_skips():
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{report.nodeid} was skipped in CI: {reason}\n{ALLOWED_SKIPS.name} does not allow this reason"
+        )
+    return report
+
+
+def _allowed_skips() -> set[str]:
+    lines = ALLOWED_SKIPS.read_text(encoding="utf-8").splitlines()
+    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+
+
+@cache
+def _docker_answers() -> bool:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=10)
+    except DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except (DockerException, OSError):
+        return False
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium of this machine's own; nothing is downloaded. One for each worker."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    flags += ["--disable-sync", "--no-first-run", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page with nothing remembered."""
+    context = browser.new_context()
+    context.set_default_timeout(120_000)  # a busy machine is slow, not broken
+    yield context.new_page()
+    context.close()
