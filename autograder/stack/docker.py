@@ -299,18 +299,21 @@ class DockerMachines:
 
     def stop(self) -> None:
         """See :class:`Machines`."""
+        self._end(at_once=True)
+        atexit.unregister(self._stop_at_exit)
+
+    def _end(self, at_once: bool) -> None:
         with self._stopping:
             if self._stopped:
                 return
             with asking("remove the stack"):
-                remove_stack(self._api, self._plan.key)
+                remove_stack(self._api, self._plan.key, at_once)
             self._stopped = True
             self._api.close()
-        atexit.unregister(self._stop_at_exit)
 
     def _stop_at_exit(self) -> None:
         if os.getpid() == self._owner:  # a forked child has a copy of us, but the stack is not its
-            self.stop()
+            self._end(at_once=False)
 
     def _node(self, name: str) -> _Node:
         if self._stopped:

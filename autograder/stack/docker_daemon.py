@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,44 +31,46 @@ def connect() -> Any:
             why=str(error),
             remedy="pip install docker, or use --engine local",
         ) from error
+    where = ""
     try:
-        where = docker.utils.kwargs_from_env()
-        where.setdefault("base_url", _default_address())
-        return docker.APIClient(version="auto", timeout=_SECONDS, max_pool_size=_CONNECTIONS, **where)
-    except docker.errors.DockerException as error:
-        raise _no_daemon(error, where.get("base_url") or "") from error
-
-
-def _default_address() -> str | None:
-    """The system's daemon; a user's own ("rootless") one if only that is there."""
-    own = Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere")) / "docker.sock"
-    return f"unix://{own}" if own.is_socket() and not _SOCKET.exists() else None
-
-
-def _no_daemon(error: Exception, where: str) -> EngineError:
-    why = str(error)
-    if "Permission denied" in why:
-        return EngineError(
+        options = docker.utils.kwargs_from_env()
+        where = options.setdefault("base_url", _default_address())
+        _knock(where)
+        return docker.APIClient(version="auto", timeout=_SECONDS, max_pool_size=_CONNECTIONS, **options)
+    except PermissionError as error:
+        raise EngineError(
             "you may not talk to the Docker daemon",
             where=where,
             why="its socket belongs to root and the group docker",
             remedy="sudo usermod -aG docker $USER and log in again (this gives you the rights of root),"
             " or use --engine local",
-        )
-    remedy = (
-        "check DOCKER_HOST, or use --engine local"
-        if os.environ.get("DOCKER_HOST")
-        else "start it with: sudo systemctl start docker (install it with: sudo apt install docker.io),"
+        ) from error
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError("no Docker daemon answers", where=where, why=str(error), remedy=_start_it()) from error
+
+
+def _default_address() -> str:
+    """The system's daemon; a user's own ("rootless") one if only that is there."""
+    own = Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere")) / "docker.sock"
+    return f"unix://{own if own.is_socket() and not _SOCKET.exists() else _SOCKET}"
+
+
+def _knock(address: str) -> None:
+    """Connect once ourselves: the SDK wraps the reason why it cannot in five layers, and forgets a socket."""
+    path = address.removeprefix("http+").removeprefix("unix://")
+    if path != address:
+        with socket.socket(socket.AF_UNIX) as daemon:
+            daemon.settimeout(_SECONDS)
+            daemon.connect(path)
+
+
+def _start_it() -> str:
+    if os.environ.get("DOCKER_HOST"):
+        return "check DOCKER_HOST, or use --engine local"
+    return (
+        "start it with: sudo systemctl start docker (install it with: sudo apt install docker.io),"
         " or use --engine local"
     )
-    return EngineError("no Docker daemon answers", where=where, why=_innermost(error), remedy=remedy)
-
-
-def _innermost(error: BaseException) -> str:
-    """The cause that started it: the SDK wraps a missing socket in five layers."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return str(error)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     _Found = tuple[str, Mapping[str, str]]
 
@@ -55,14 +55,18 @@ def remove_strays(api: Any) -> None:
         remove_stack(api, stack)
 
 
-def remove_stack(api: Any, stack: str) -> None:
-    """Remove all containers, then all networks and volumes of a stack. What is gone already is no error."""
+def remove_stack(api: Any, stack: str, at_once: bool = True) -> None:
+    """Remove all containers, then all networks and volumes of a stack. What is gone already is no error.
+
+    ``at_once`` uses threads, which an interpreter that is shutting down does not have any more.
+    """
     label = f"{STACK}={stack}"
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda one: _remove_container(api, one[0]), _containers(api, label)))
+    with ThreadPoolExecutor(_AT_ONCE) if at_once else contextlib.nullcontext() as pool:
+        every: Callable[..., Iterator[Any]] = pool.map if pool else map
+        list(every(lambda one: _remove_container(api, one[0]), _containers(api, label)))
         networks = [(api.remove_network, name) for name, _ in _networks(api, label)]
         volumes = [(api.remove_volume, name) for name, _ in _volumes(api, label)]
-        list(pool.map(lambda each: _gone(*each), networks + volumes))
+        list(every(lambda each: _gone(*each), networks + volumes))
 
 
 def _remove_container(api: Any, container: str) -> None:

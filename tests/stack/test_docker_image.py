@@ -1,0 +1,153 @@
+"""The image of the nodes: made once, made again when something changes, and honest when it cannot be made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from autograder.stack import docker_image
+from autograder.stack.docker_daemon import connect
+from autograder.stack.docker_image import BASE, ensure_image, node_files
+from autograder.stack.engine import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def api() -> Iterator[Any]:
+    client = connect()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Tags that were built during the test, with the real builder."""
+    built: list[str] = []
+    real = docker_image._build
+
+    def counted(api: Any, recipe: bytes, files: Any, tag: str, arguments: Any) -> None:
+        built.append(tag)
+        real(api, recipe, files, tag, arguments)
+
+    monkeypatch.setattr(docker_image, "_build", counted)
+    return built
+
+
+@pytest.fixture
+def changed(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make the package look as if somebody had added a file; returns its content."""
+    content = os.urandom(8).hex()
+    files = {**node_files(), "opt/lib/autograder/added.py": f"# {content}\n".encode()}
+    monkeypatch.setattr(docker_image, "node_files", lambda: files)
+    return content
+
+
+@pytest.mark.docker
+def test_an_image_is_built_once_and_then_used(api: Any, builds: list[str]) -> None:
+    # Files of the package may change while tests run, so both answers are about the same files.
+    files = node_files()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(docker_image, "node_files", lambda: files)
+        first = ensure_image(api)
+        builds.clear()
+        assert ensure_image(api) == first
+    assert builds == []
+
+
+@pytest.mark.docker
+def test_a_changed_file_costs_one_layer(api: Any, builds: list[str], changed: str) -> None:
+    tag = ensure_image(api)
+    try:
+        assert builds == [tag]
+        # Everything under the package's own layer is shared with the image built before.
+        others = [one for one in api.images("manyhands/node") if tag not in (one["RepoTags"] or ())]
+        layers = api.inspect_image(tag)["RootFS"]["Layers"]
+        assert any(api.inspect_image(one["Id"])["RootFS"]["Layers"][:-1] == layers[:-1] for one in others)
+    finally:
+        api.remove_image(tag)
+
+
+@pytest.mark.docker
+def test_two_who_need_the_same_image_at_once_build_it_once(api: Any, builds: list[str], changed: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        tags = list(pool.map(lambda _: ensure_image(api), range(2)))
+    try:
+        assert builds == [tags[0]]
+        assert tags[0] == tags[1]
+    finally:
+        api.remove_image(tags[0])
+
+
+@pytest.mark.docker
+def test_a_build_that_fails_is_told_with_its_last_lines(api: Any) -> None:
+    ensure_image(api)
+    recipe = f"FROM {BASE}\nRUN echo this went wrong && exit 7\n".encode()
+    with pytest.raises(EngineError, match="could not be built") as caught:
+        docker_image._build(api, recipe, {}, "manyhands/broken:test", {})
+    assert "this went wrong" in caught.value.why
+    assert "7" in caught.value.why
+
+
+@pytest.mark.docker
+def test_nothing_of_this_machine_is_baked_in(api: Any) -> None:
+    made = api.inspect_image(ensure_image(api))
+    assert not [line for line in made["Config"]["Env"] if "_proxy=" in line.lower() or "CERT" in line]
+    container = api.create_container(made["Id"], ["true"])["Id"]
+    try:
+        names = {"/etc/resolv.conf", "/etc/hostname", "/authorities.pem", "/root", "/etc/ssl/certs/ca-certificates.crt"}
+        found = {name for name in names if _size(api, container, name)}
+    finally:
+        api.remove_container(container)
+    assert found == set()
+
+
+def _size(api: Any, container: str, path: str) -> int:
+    import docker.errors
+
+    try:
+        chunks, about = api.get_archive(container, path)
+    except docker.errors.NotFound:
+        return 0
+    for _ in chunks:
+        pass  # read to the end, so that the connection can be used again
+    return int(about["size"])
+
+
+def test_only_what_runs_on_nodes_goes_in() -> None:
+    code = {name.removeprefix("opt/lib/autograder/") for name in node_files() if name.startswith("opt/lib/")}
+    assert {"__init__.py", "errors.py", "stack/shop.py", "stack/proxies/nginx.py"} <= code
+    assert {name.split("/")[0] for name in code} <= {"__init__.py", "errors.py", "stack", "traffic"}
+
+
+def test_without_a_base_somebody_who_is_not_root_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_image.os, "geteuid", lambda: 1000)
+    with pytest.raises(EngineError, match="no base image") as caught:
+        docker_image._base_from_packages(None)
+    assert caught.value.remedy.startswith("run once: sudo ")
+    assert os.access(caught.value.remedy.split()[-1], os.X_OK)
+
+
+def test_a_machine_without_mmdebstrap_is_told_to_install_it(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [docker_image._RECIPES / "make-base"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert ran.returncode == 2
+    assert "apt install mmdebstrap" in ran.stderr
+
+
+def test_a_base_that_cannot_be_made_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "make-base"
+    script.write_text("#!/bin/sh\necho 'E: no mirror answers' >&2\nexit 25\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(docker_image, "_RECIPES", tmp_path)
+    monkeypatch.setattr(docker_image.os, "geteuid", lambda: 0)
+    with pytest.raises(EngineError, match="could not be made") as caught:
+        docker_image._base_from_packages(None)
+    assert "no mirror answers" in caught.value.why
