@@ -143,7 +143,7 @@ def test_a_copied_solution_cell_keeps_its_text_as_a_cell_of_the_learners(release
         ),
         '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [1, null, {"cell_type": "sql"}, {"source": 1}]}',
         '{"nbformat": 4, "nbformat_minor": 5, "metadata": [], "cells": [{"cell_type": "code", "source": ["a", 1]}]}',
-        '{"nbformat": 4, "nbformat_minor": 5, "metadata": 1, "cells": [{"cell_type": "raw", "source": "\\ud800\\u0000"}]}',
+        '{"nbformat": 4, "metadata": 1, "cells": [{"cell_type": "raw", "source": "\\ud800\\u0000"}]}',
         '{"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": "x", "outputs": []}]}]}',
         '{"nbformat": 2, "worksheets": 7}',
     ],
