@@ -15,6 +15,7 @@ from playwright.sync_api import Page as Tab
 from tests.site.pages import NAMES
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)  # a page is judged by what it does, not by how busy the machine is
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 Scheme = Literal["light", "dark"]
@@ -23,6 +24,7 @@ WIDE, NARROW = (1360, 900), (390, 844)
 
 def barriers(tab: Tab) -> list[str]:
     """What axe-core finds on the page as it stands now, a line a finding."""
+    tab.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')", timeout=60_000)
     options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
     found = Axe().run(tab, options=options).response
     assert len(found["passes"]) > 10, "axe-core looked at nothing"
@@ -55,7 +57,11 @@ def open_tab(browser: Browser, size: tuple[int, int], scheme: Scheme) -> Iterato
     with browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, reduced_motion="reduce"
     ) as context:
-        yield context.new_page()
+        tab = context.new_page()
+        failed: list[str] = []
+        tab.on("requestfailed", lambda request: failed.append(f"{request.url}: {request.failure}"))
+        yield tab
+        assert failed == []
 
 
 @pytest.mark.parametrize("name", NAMES)
