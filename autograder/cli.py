@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 app = App(name="./manyhands", version=__version__, help_format="plaintext", help_formatter="plain")
 
-Json = Annotated[bool, Parameter(negative="", help="Print one JSON object instead.")]
+Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object instead.")]
+Engine = Annotated[Literal["local", "docker"], Parameter(help="Where stacks run: here in namespaces, or in Docker.")]
+_STUDENT = "Grade this student only; may be given several times."
 Rest = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 
 
@@ -53,8 +55,8 @@ def verb(function: Callable[..., int]) -> Callable[..., int]:
         name=function.__name__,
         help=paragraphs,
         help_epilogue=f"Examples:\n{examples}",
-        # what follows `nbgrader` is nbgrader's, --help too
-        **({"help_flags": []} if function.__name__ == "nbgrader" else {}),
+        # what follows `nbgrader` is nbgrader's, --help and --version too
+        **({"help_flags": [], "version_flags": []} if function.__name__ == "nbgrader" else {}),
     )
     return function
 
@@ -138,6 +140,67 @@ def labs(*, json_: Annotated[Json, Parameter(name="--json")] = False) -> int:
     for lab in found:
         show(f"{lab.slug:<{wide}}  {lab.minutes:>3} min  {len(lab.checks)} checks  {lab.title}")
     return 0
+
+
+@verb
+def verify(
+    *lab: Annotated[str, Parameter(help="Labs to verify; all of them when none is named.")],
+    engine: Engine = "local",
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart.
+
+    Every folder of the lab's files is put into a fresh stack, and real traffic is sent. Exit code 1 when a folder gets
+    something else than the lab says it must.
+
+    Examples:
+      ./manyhands verify
+      ./manyhands verify spread-the-load --engine docker
+      ./manyhands verify --json
+    """
+    from autograder.labs.catalogue import all_labs, load_lab
+    from autograder.labs.verify import verify as prove
+
+    chosen = tuple(load_lab(slug) for slug in lab) or all_labs()
+    report = prove(chosen, engine, say if sys.stderr.isatty() else None)
+    show(json.dumps(report.to_dict(), indent=2) if json_ else report.table())
+    return report.exit_code
+
+
+@verb
+def grade(
+    *lab: Annotated[str, Parameter(help="Labs to grade; all of them when none is named.")],
+    student: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_STUDENT)] = (),
+    jobs: Annotated[int, Parameter(help="Processes that judge; 0 is one for each processor.")] = 0,
+    engine: Engine = "local",
+    force: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Judge again what has been judged already.")
+    ] = False,
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Grade what learners submitted, in your class folder (work/class).
+
+    New submissions are collected first. Nothing is judged twice, and a run that was killed goes on where it was. Exit
+    code 1 when a submission could not be given a grade through our fault; such a one is never given a zero.
+
+    Examples:
+      ./manyhands grade
+      ./manyhands grade spread-the-load --student alice --student bob
+      ./manyhands grade spread-the-load --force --json
+    """
+    from autograder.grading.batch import grade as grade_all
+    from autograder.labs.catalogue import all_labs
+    from autograder.launch import jupyter
+    from autograder.launch.places import home
+
+    if jobs < 0:
+        raise ManyHandsError(f"--jobs {jobs} makes no sense", remedy="0 is one for each processor")
+    here = home()
+    jupyter.prepare(here)
+    slugs = lab or tuple(found.slug for found in all_labs())
+    report = grade_all(here, slugs, students=student, jobs=jobs, engine=engine, force=force)
+    show(json.dumps(report.to_dict(), indent=2) if json_ else report.table())
+    return report.exit_code
 
 
 @verb

@@ -8,6 +8,8 @@ VERBS = {
     "up": "start the course site and JupyterLab with the labs, on this machine only",
     "down": "end what `up` started, from another terminal",
     "labs": "list the labs",
+    "verify": "let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart",
+    "grade": "grade what learners submitted, in your class folder",
     "nbgrader": "run one of nbgrader's own commands in your class folder",
     "doctor": "tell what works on this machine, and how to mend what does not",
     "test": "check Many Hands itself: lint, types, tests",

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-_PATIENCE_SECONDS = 120.0
-"""How long JupyterLab may take to answer: seconds on a laptop, more on a busy machine with a cold disk."""
+_PATIENCE_SECONDS = 300.0
+"""How long JupyterLab may take to answer: seconds on a laptop, minutes on a machine that is busy with a class."""
 
 
 @dataclass(frozen=True)

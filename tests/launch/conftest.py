@@ -90,7 +90,7 @@ class Bench:
                 break
         else:
             pytest.fail(f"up ended with {process.wait()}:\n{said}")
-        site = re.search(r"course +(\S+)", said)
+        site = re.search(r"course +(http\S+)", said)
         lab = re.search(r"labs +(http\S+)", said)
         assert site, said
         assert lab, said
@@ -115,6 +115,14 @@ class Bench:
     def labs(self) -> list[dict[str, Any]]:
         """What the clone's `labs --json` lists."""
         found: list[dict[str, Any]] = json.loads(self.run("labs", "--json").stdout)["labs"]
+        return found
+
+    def note(self) -> dict[str, Any]:
+        """What the running `up` has noted so far."""
+        try:
+            found: dict[str, Any] = json.loads((self.home / ".up.json").read_text())
+        except (FileNotFoundError, ValueError):  # not there yet, or being written
+            return {}
         return found
 
     def left_over(self) -> list[str]:
@@ -199,10 +207,21 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def laid_out(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder after the labs were laid out, which takes nbgrader some seconds."""
+    home = tmp_path_factory.mktemp("laid out") / "work"
+    code = "import sys; from pathlib import Path; from autograder.grading.classroom import prepare_class"
+    command = [clone / ".venv/bin/python", "-P", "-c", f"{code}; prepare_class(Path(sys.argv[1]))", home]
+    subprocess.run(command, check=True)
+    return home
+
+
 @pytest.fixture
-def bench(clone: Path, tmp_path: Path) -> Iterator[Bench]:
-    """A user's folder (with a space, too); whatever the test leaves running is killed."""
+def bench(clone: Path, laid_out: Path, tmp_path: Path) -> Iterator[Bench]:
+    """A user's folder (with a space, too) in which labs are laid out; whatever the test leaves running is killed."""
     here = Bench(clone / "manyhands", tmp_path / "my work")
+    shutil.copytree(laid_out, here.home)
     yield here
     for pid in here.processes():
         try:

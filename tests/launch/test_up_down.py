@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
 import urllib.request
 import uuid
+from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import websocket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.launch.conftest import Bench, Up
+
+Wait = Callable[..., None]
 
 pytestmark = pytest.mark.xdist_group("launch")  # they share one clone, and each one is a heavy load
 
 
-def test_both_answer_then_down_leaves_nothing(bench: Bench) -> None:
+def test_from_nothing_both_answer_then_down_leaves_nothing(bench: Bench) -> None:
+    shutil.rmtree(bench.home)
     up = bench.up()
     with urllib.request.urlopen(up.site) as answer:
         assert "Many Hands" in answer.read().decode()
     assert up.ask("api/status")["kernels"] == 0
-    assert "labs.md" in [entry["name"] for entry in up.ask("api/contents")["content"]]
+    assert {"labs.md", "labs"} <= {entry["name"] for entry in up.ask("api/contents")["content"]}
+    for lab in bench.labs():
+        assert (bench.home / "labs" / lab["slug"] / f"{lab['slug']}.ipynb").is_file()
 
     again = bench.run("up", "--no-browser")
     assert again.returncode == 0
@@ -38,32 +46,36 @@ def test_both_answer_then_down_leaves_nothing(bench: Bench) -> None:
     down = bench.run("down")
     assert (down.returncode, down.stdout) == (0, "stopped\n")
     assert up.process.wait() == 0
-    assert bench.gone()
+    assert bench.processes() == {}
     assert all(is_free(port) for port in up.ports)
     assert bench.left_over() == []
     down = bench.run("down")
     assert (down.returncode, down.stdout) == (0, "nothing is running\n")
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_everything_with_a_kernel_running(bench: Bench, stop: signal.Signals) -> None:
+def test_ctrl_c_ends_a_kernel_too_and_that_kernel_knew_this_clone(bench: Bench, clone: Path) -> None:
     up = bench.up()
-    start_kernel(up)
+    kernel = start_kernel(up)
+    code = "import autograder, os; print(autograder.__file__, os.environ['MANYHANDS_HOME'], sep='|')"
+    assert execute(up, kernel, code).strip() == f"{clone}/autograder/__init__.py|{bench.home}"
     assert any("ipykernel_launcher" in command for command in bench.processes().values())
-    up.process.send_signal(stop)
+    up.process.send_signal(signal.SIGINT)
     assert up.process.wait() == 0
-    assert bench.gone()
+    assert bench.processes() == {}
     assert all(is_free(port) for port in up.ports)
     assert bench.left_over() == []
 
 
-def test_a_kernel_imports_this_clone_s_package_and_sees_only_its_own_settings(bench: Bench, clone: Any) -> None:
-    up = bench.up()
-    code = "import autograder, os; print(autograder.__file__, os.environ['MANYHANDS_HOME'], sep='|')"
-    assert execute(up, start_kernel(up), code).strip() == f"{clone}/autograder/__init__.py|{bench.home}"
+def test_closing_the_terminal_while_it_starts_ends_it(bench: Bench, wait_until: Wait) -> None:
+    starting = bench.start("up", "--no-browser")
+    wait_until(lambda: bench.note().get("leash"))
+    starting.send_signal(signal.SIGHUP)
+    assert starting.wait() == 0
+    assert bench.processes() == {}
+    assert bench.left_over() == []
 
 
-def test_killing_up_ends_what_it_started_and_what_that_started(bench: Bench, wait_until: Any) -> None:
+def test_killing_up_ends_what_it_started_and_what_that_started(bench: Bench, wait_until: Wait) -> None:
     up = bench.up()
     # a learner's own program that wants to stay: a session of its own, deaf to TERM, its parent gone
     stubborn = "trap '' TERM; echo deaf; while :; do read -t 1 < /dev/zero || :; done"
@@ -82,14 +94,16 @@ def test_killing_up_ends_what_it_started_and_what_that_started(bench: Bench, wai
     assert bench.left_over() == []
 
 
-def test_up_after_a_killed_up_starts_afresh(bench: Bench) -> None:
-    first = bench.up()
-    first.process.kill()
-    first.process.wait()
-    second = bench.up()
-    assert second.token != first.token
-    assert second.ask("api/status")["started"]
+def test_up_right_after_a_killed_up_starts_afresh(bench: Bench, wait_until: Wait) -> None:
+    starting = bench.start("up", "--no-browser")
+    wait_until(lambda: bench.note().get("leash"))
+    starting.kill()
+    starting.wait()
+    up = bench.up()
+    assert up.ask("api/status")["started"]
+    assert bench.note()["lab"] == up.lab
     assert bench.run("down").returncode == 0
+    assert bench.processes() == {}
 
 
 def test_a_taken_port_that_was_asked_for_is_refused_by_name(bench: Bench) -> None:
@@ -106,18 +120,8 @@ def test_a_taken_port_that_was_asked_for_is_refused_by_name(bench: Bench) -> Non
     assert not (bench.home / ".up.json").exists()
 
 
-def test_a_taken_usual_port_is_stepped_over_and_said(bench: Bench) -> None:
-    with listening(8000), listening(8888):
-        up = bench.up(ports=False)
-        assert 8000 not in up.ports
-        assert 8888 not in up.ports
-        assert "port 8000 is taken" in up.said
-        assert "port 8888 is taken" in up.said
-
-
 def test_someone_elses_server_on_the_note_s_pid_is_left_alone(bench: Bench) -> None:
     """A note with a pid that was given to another process: that process must survive `down`."""
-    bench.home.mkdir(parents=True)
     with subprocess.Popen(["sleep", "600"]) as bystander:
         note = {"up": {"pid": bystander.pid, "started": 1}, "leash": None, "site": "", "lab": ""}
         (bench.home / ".up.json").write_text(json.dumps(note))
@@ -126,17 +130,22 @@ def test_someone_elses_server_on_the_note_s_pid_is_left_alone(bench: Bench) -> N
         bystander.kill()
 
 
-def test_nbgrader_and_its_lab_extension_are_on_and_nothing_calls_home(bench: Bench) -> None:
-    up = bench.up()
+def test_taken_usual_ports_are_stepped_over_nbgrader_is_on_and_news_are_off(bench: Bench) -> None:
+    with listening(8000), listening(8888):
+        up = bench.up(ports=False)
+        assert 8000 not in up.ports
+        assert 8888 not in up.ports
+        assert "port 8000 is taken by pid" in up.said
+        assert "port 8888 is taken by pid" in up.said
     page = up.fetch("lab").decode()
     config = json.loads(page.split('id="jupyter-config-data" type="application/json">')[1].split("</script>")[0])
     assert "@jupyter/nbgrader" in [extension["name"] for extension in config["federated_extensions"]]
-    settings = up.ask("lab/api/settings/@jupyterlab/apputils-extension:notification")
-    assert settings["schema"]["properties"]["fetchNews"]["default"] == "false"
-    assert settings["schema"]["properties"]["checkForUpdates"]["default"] is False
+    news = up.ask("lab/api/settings/@jupyterlab/apputils-extension:notification")["schema"]["properties"]
+    assert news["fetchNews"]["default"] == "false"
+    assert news["checkForUpdates"]["default"] is False
     listed = up.ask("assignments?course_id=many-hands")
     assert listed["success"], listed
-    assert "ServerApp" not in up.fetch("formgrader/api/assignments").decode()
+    assert [entry["name"] for entry in up.ask("formgrader/api/assignments")] == [lab["slug"] for lab in bench.labs()]
 
 
 def start_kernel(up: Up) -> str:
