@@ -6,9 +6,7 @@ with the payload on standard input.
 
 from __future__ import annotations
 
-import asyncio
 import importlib
-import inspect
 import json
 import sys
 from typing import Any
@@ -26,7 +24,9 @@ def invoke(function: str, payload: Any) -> dict[str, Any]:
         if not module.startswith(_PACKAGE):
             raise ValueError(f"{function!r} is not one of ours")
         result = getattr(importlib.import_module(module), name)(payload)
-        if inspect.iscoroutine(result):
+        if hasattr(result, "__await__"):
+            import asyncio  # seldom needed here, and more than half of the time that a fresh interpreter takes to start
+
             result = asyncio.run(result)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}

@@ -1,9 +1,7 @@
-"""What process 1 of a container does. Runs inside the container, with nothing but the standard library.
+"""What process 1 of a server's or the clients' container does. Runs there, with nothing but the standard library.
 
 A kernel gives process 1 no default signal actions, so a program that does not care about TERM would live through
-it; servers and clients therefore end themselves here the way any other process would. A balancer's container starts
-with :func:`hold`, which waits for an order on standard input and then *becomes* the balancer: so programs can be run
-beside a balancer that is not started yet, and its exit code is the container's.
+it; servers and clients therefore end themselves here the way any other process would.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,35 +17,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack import shop, wait
-from autograder.stack.engine import OPT
 
 if TYPE_CHECKING:
     from types import FrameType
 
-SKELETON = f"{OPT}/skeleton"
-"""What a balancer's writable folders hold at first."""
-
 DOOR_PORT = 7000
 """Port of the clients' container that leads to the balancer."""
-
-_NOT_FOUND = 127
-
-
-def hold() -> None:
-    """Wait for an order, a line of JSON with a command line, and become that program. Does not return."""
-    for folder in os.listdir(SKELETON):
-        if not os.path.lexists(f"/{folder}/.ready"):
-            shutil.copytree(f"{SKELETON}/{folder}", f"/{folder}", symlinks=True, dirs_exist_ok=True)
-            os.close(os.open(f"/{folder}/.ready", os.O_CREAT | os.O_WRONLY, 0o444))
-    line = sys.stdin.buffer.readline()
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(nothing, 0)
-    argv = json.loads(line)
-    try:
-        os.execvp(argv[0], argv)
-    except OSError as error:
-        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
-        sys.exit(_NOT_FOUND)
 
 
 def be_clients(order: dict[str, Any]) -> None:
@@ -107,16 +81,14 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """``hold``, ``clients JSON`` or ``shop JSON``."""
-    role, *arguments = sys.argv[1:]
-    if role == "hold":
-        hold()
+    """``clients JSON`` or ``shop JSON``."""
+    role, order = sys.argv[1:]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, _end)
     if role == "clients":
-        be_clients(json.loads(arguments[0]))
+        be_clients(json.loads(order))
     else:
-        asyncio.run(shop.serve(shop.ShopSpec(**json.loads(arguments[0]))))
+        asyncio.run(shop.serve(shop.ShopSpec(**json.loads(order))))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The Docker engine: a container per node, made through the Docker SDK for Python.
 
 What a stack looks like on Docker is in :mod:`autograder.stack.docker_plan`, what runs inside the containers in
-:mod:`autograder.stack.container`.
+:mod:`autograder.stack.container` and :mod:`autograder.stack.hold`.
 """
 
 from __future__ import annotations

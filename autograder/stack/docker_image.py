@@ -6,8 +6,6 @@ package's Python files are the last layer, so that a change in them costs about 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import io
 import os
@@ -21,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograder.stack.docker_owner import one_at_a_time
 from autograder.stack.engine import EngineError
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def ensure_image(api: Any) -> str:
     found = _image_id(api, BASE)
     if found and _image_id(api, _tag(found, files)):
         return _tag(found, files)
-    with _one_at_a_time():
+    with one_at_a_time():
         base = _image_id(api, BASE) or _make_base(api)
         tag = _tag(base, files)
         if not _image_id(api, tag):
@@ -120,17 +119,6 @@ def _image_id(api: Any, name: str) -> str | None:
         return str(api.inspect_image(name)["Id"])
     except docker.errors.ImageNotFound:
         return None
-
-
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Only one process of this clone builds; the others wait and then find what it built."""
-    descriptor = os.open(_RECIPES, os.O_RDONLY)  # a folder can be locked too, and no lock file is left
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _make_base(api: Any) -> str:

@@ -7,6 +7,7 @@ up, so whoever opens the next stack does it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -47,11 +48,38 @@ def owner_is_gone(labels: Mapping[str, str]) -> bool:
     return not pid.isdigit() or _started(int(pid)) != started
 
 
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Only one process of this clone is in here; the others wait."""
+    descriptor = os.open(Path(__file__).parent, os.O_RDONLY)  # a folder can be locked too, and no lock file is left
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def remove_strays(api: Any) -> None:
     """Remove the stacks of owners that are gone."""
+    if not _strays(api):
+        return
+    # Docker 20.10 can lose count of a network's endpoints when two remove the same containers, and then keeps the
+    # network until the daemon is restarted.
+    with one_at_a_time():
+        for stack in _strays(api):
+            _remove_stray(api, stack)
+
+
+def _strays(api: Any) -> set[str]:
     listed = [*_containers(api, STACK), *_networks(api, STACK), *_volumes(api, STACK)]
-    gone = {labels[STACK] for _, labels in listed if owner_is_gone(labels)}
-    for stack in gone:
+    return {labels[STACK] for _, labels in listed if owner_is_gone(labels)}
+
+
+def _remove_stray(api: Any, stack: str) -> None:
+    import docker.errors
+
+    # One that Docker cannot let go of must not keep others from working; the next to open tries again.
+    with contextlib.suppress(docker.errors.APIError):
         remove_stack(api, stack)
 
 

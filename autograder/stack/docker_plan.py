@@ -161,7 +161,7 @@ class Plan:
     def _balancer(self, api: Any, node: str) -> dict[str, Any]:
         mounts = [self._mount(self._volume(node, folder), f"/{folder}") for folder in WRITABLE]
         return {
-            **self._shared(api, node, python_on_node("container", "hold")),
+            **self._shared(api, node, python_on_node("hold")),
             "stdin_open": True,
             "host_config": self._host(api, mounts=mounts, rights=_BALANCER_RIGHTS, memory=512, processes=512),
         }

@@ -15,6 +15,7 @@ import pytest
 
 from autograder.stack.docker import DockerEngine
 from autograder.stack.docker_daemon import connect
+from autograder.stack.docker_image import ensure_image
 from autograder.stack.docker_owner import STACK, owner_is_gone, owner_labels, remove_strays
 from autograder.stack.docker_plan import Plan
 from autograder.stack.engine import JOURNAL, EngineError, NodeDownError
@@ -323,6 +324,23 @@ sys.stdin.read()
         assert len(belongings(api, key)) == 4 + 2 + 5  # its owner lives
         owner.kill()
         owner.wait()
+    remove_strays(api)
+    assert belongings(api, key) == []
+
+
+@pytest.mark.docker
+def test_a_stray_that_docker_holds_on_to_keeps_nobody_from_working(api: Any) -> None:
+    key = os.urandom(4).hex()
+    labels = {**owner_labels(key), "manyhands.boot": "before the reboot"}
+    network = api.create_network(f"manyhands-{key}-wire", labels=labels)["Id"]
+    host = api.create_host_config(network_mode=network)
+    holder = api.create_container(ensure_image(api), ["sleep", "infinity"], host_config=host)["Id"]
+    try:
+        api.start(holder)
+        remove_strays(api)
+        assert belongings(api, key) == [f"manyhands-{key}-wire"]
+    finally:
+        api.remove_container(holder, force=True)
     remove_strays(api)
     assert belongings(api, key) == []
 
