@@ -1,4 +1,4 @@
-"""Two small things that Markdown cannot say: a percentage that does not break, a code block that a keyboard can scroll."""
+"""What Markdown cannot say: a percentage that does not break, a code block that a keyboard can scroll."""
 
 from __future__ import annotations
 
