@@ -20,6 +20,13 @@ CHROMIUM = Path("/usr/bin/chromium")
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker alone starts containers and drives JupyterLab: Chromium drops requests when networks come and go."""
+    for item in items:
+        if item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.xdist_group("machine"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this machine cannot run, with the reason; in CI that is a failure (see below)."""
     if item.get_closest_marker("docker") and not _docker_answers():

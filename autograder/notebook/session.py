@@ -183,7 +183,7 @@ def open_lab(slug: str | None = None, *, folder: str | Path | None = None, engin
     lab = load_lab(slug or place.name)
     if (earlier := _OPEN.pop(place, None)) is not None:
         earlier.close()
-    print(f"Starting the stack of {lab.title!r} …", file=sys.stderr)
+    print(f"Starting the stack of {lab.title!r} …", flush=True)
     _OPEN[place] = LabSession(lab, place, engine)
     return _OPEN[place]
 

@@ -41,7 +41,7 @@ lab
 # %% [markdown] nbgrader={"grade": false, "grade_id": "predict", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 2. Predict before you look
 #
-# Open `conf/nginx.conf` (double-click it in the file browser) and read the `upstream` block. Of 100 requests, how many
+# Open [conf/nginx.conf](conf/nginx.conf) and read the `upstream` block. Of 100 requests, how many
 # will each server get? Write your guess here *before* you send any. A wrong guess teaches more than a right one.
 
 # %%
@@ -71,7 +71,7 @@ lab.send(requests=400, checkout=True)
 # %% [markdown] nbgrader={"grade": false, "grade_id": "mend", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 4. Mend one thing, measure, look again
 #
-# There are **three** mistakes, and one of them hides the other two. Change one thing in `conf/nginx.conf`, save
+# There are **three** mistakes, and one hides the other two. Change one thing in [conf/nginx.conf](conf/nginx.conf), save
 # (Ctrl+S), apply it, and send traffic again. Repeat until the numbers are right, not until the file looks right.
 #
 # - `lab.apply()` checks the file, reloads nginx, and waits until the workers really run it.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Wait = Callable[..., None]
 
-pytestmark = pytest.mark.xdist_group("launch")  # they share one clone, and each one is a heavy load
+pytestmark = pytest.mark.xdist_group("machine")  # they share one clone, and each one is a heavy load
 
 
 def test_from_nothing_both_answer_then_down_leaves_nothing(bench: Bench) -> None:
