@@ -253,7 +253,7 @@ def test_wrong_hash_is_refused(mini: Mini) -> None:
     ("fake", "said"),
     [
         ('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 && exit; exit 1\n', "python3 is Python 3.9.2"),
-        ('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\nexec {python} "$@"\n', "lacks venv or ensurepip"),
+        ('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\nexec "{python}" "$@"\n', "lacks venv or ensurepip"),
     ],
 )
 def test_a_python_that_will_not_do(mini: Mini, tmp_path: Path, fake: str, said: str) -> None:
