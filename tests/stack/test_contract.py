@@ -148,9 +148,10 @@ def test_an_unknown_engine_is_refused() -> None:
 
 
 def test_local_stacks_leave_no_process_behind_when_closed(opened: Opened) -> None:
+    others = {process.pid for process in family(os.getpid())}
     running = opened("nginx", "local")
     assert running.apply(config("nginx")).ok
-    mine = {process.pid for process in family(os.getpid())} - {os.getpid()}
+    mine = {process.pid for process in family(os.getpid())} - others
     assert len(mine) > 4  # sandbox, keeper, three servers, nginx
     running.close()
     assert wait_until(lambda: not {p.pid for p in family(os.getpid())} & mine, 10)
