@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,10 @@ if TYPE_CHECKING:
     from autograder.stack.running import RunningStack
     from autograder.traffic.sample import Sample
 
-MAX_BATCHES = 4
-"""Batches of traffic before "undecided" is the answer."""
+_BATCHES = (1 / 6, 5 / 6, 1.0, 1.0, 1.0)
+"""Parts of a check's requests, sent one after another until the answer is safe. Everything on one server is plain
+from a few dozen requests, and on one server they take longest."""
+ENOUGH_UNITS = 210
 TRIES = 3
 """How often a peak is tried before "it crashes" is the answer."""
 PLAINLY = 2.0
@@ -64,33 +65,42 @@ def spread(question: Question) -> Answer:
 
 
 def _spread_with(question: Question, clients: str) -> Answer:
-    sample, verdict = _decided(question, clients, question.seed)
+    samples = _samples(question, clients, question.seed)
+    verdict = _judged(question, clients, samples)
     if verdict.spread is Spread.CONCENTRATED and verdict.peak_to_fair < PLAINLY and not verdict.silent:
         # Methods that follow load follow the noise of a busy machine too, but not twice to the same server.
-        again, second = _decided(question, clients, question.seed + MAX_BATCHES)
-        if second.hottest != verdict.hottest or second.spread is Spread.EVEN:
-            sample, verdict = again, dataclasses.replace(second, spread=Spread.EVEN)
+        samples += _samples(question, clients, question.seed + len(_BATCHES))
+        verdict = _judged(question, clients, samples)
+    sample = merged(samples)
     described = sample.described if clients in question.check.clients else "clients of another kind than in the lab"
     words = f"{_shares_in_words(verdict)} {_traffic_in_words(sample, described)}"
-    good = verdict.spread is Spread.EVEN and not sample.failed
+    good = _fair_enough(verdict) and not sample.failed
     causes = () if good else causes_of(_seen(verdict), question.findings)
     return Answer(good, words, dict(verdict.share), sample.requests, sample.failed, causes)
 
 
-def _decided(question: Question, clients: str, seed: int) -> tuple[Sample, SpreadVerdict]:
-    """Send batch after batch until the answer is safe, or something fails, or there were too many."""
+def _samples(question: Question, clients: str, seed: int) -> list[Sample]:
+    """Send batch after batch until the answer is safe, or something fails, or there were enough."""
     crowd = population(clients)
-    # One address stands for many people: there each request is a decision about somebody else.
-    unit = "request" if len(crowd.clients) == 1 else "auto"
     samples: list[Sample] = []
-    for batch in range(MAX_BATCHES):
-        requests = crowd.browse(question.check.requests, seed=seed + batch)
+    for number, part in enumerate(_BATCHES):
+        requests = crowd.browse(int(question.check.requests * part), seed=seed + number)
         samples.append(send(question.running, crowd, requests, concurrency=question.check.concurrency))
-        sample = merged(samples)
-        verdict = judge_spread(sample, question.running.stack.fair_shares(), unit=unit)
-        if verdict.spread is not Spread.UNDECIDED or sample.failed:
+        if samples[-1].failed or _judged(question, clients, samples).spread is not Spread.UNDECIDED:
             break
-    return sample, verdict
+    return samples
+
+
+def _judged(question: Question, clients: str, samples: list[Sample]) -> SpreadVerdict:
+    # One address stands for many people: there each request is a decision about somebody else.
+    unit = "request" if len(population(clients).clients) == 1 else "auto"
+    return judge_spread(merged(samples), question.running.stack.fair_shares(), unit=unit)
+
+
+def _fair_enough(verdict: SpreadVerdict) -> bool:
+    """Proven even; or, after all that traffic, no server with 1.5 times its share: that is worth no point off."""
+    near = verdict.peak_to_fair < CONCENTRATED_AT and not verdict.silent and verdict.units >= ENOUGH_UNITS
+    return verdict.spread is Spread.EVEN or (verdict.spread is Spread.UNDECIDED and near)
 
 
 def one_down(question: Question) -> Answer:
@@ -126,12 +136,21 @@ def peak(question: Question) -> Answer:
     """
     answer = _peak_once(question, question.seed)
     for attempt in range(1, TRIES):
-        worst = _peak_to_fair(answer.share, question.running.stack.fair_shares())
-        if answer.passed or worst >= CONCENTRATED_AT:
+        if answer.passed:
             break
         question.make_whole()
+        if _plainly_uneven(question):
+            break
         answer = _peak_once(question, question.seed + attempt)
     return answer
+
+
+def _plainly_uneven(question: Question) -> bool:
+    """Whether a short look at quiet traffic shows a concentration: then nobody needs to ask why it crashed."""
+    clients = question.populations[0]
+    crowd = population(clients)
+    look = send(question.running, crowd, crowd.browse(int(question.check.requests / 4), seed=question.seed))
+    return _judged(question, clients, [look]).spread is Spread.CONCENTRATED
 
 
 def _peak_once(question: Question, seed: int) -> Answer:
@@ -144,10 +163,6 @@ def _peak_once(question: Question, seed: int) -> Answer:
     words = f"{question.check.concurrency} people at once. {fate} {_failures_in_words(sample)}"
     causes = () if good else causes_of("crashed", question.findings)
     return Answer(good, words, sample.shares(), sample.requests, sample.failed, causes)
-
-
-def _peak_to_fair(share: dict[str, float], fair: dict[str, float]) -> float:
-    return max((part / fair[name] for name, part in share.items()), default=0.0)
 
 
 KINDS: dict[str, Callable[[Question], Answer]] = {"spread": spread, "one-down": one_down, "peak": peak}
@@ -169,12 +184,12 @@ def _shares_in_words(verdict: SpreadVerdict) -> str:
     parts = [
         f"{hottest} got {verdict.share[hottest]:.0%} of the requests; its fair share is {verdict.fair[hottest]:.0%}."
     ]
-    if verdict.spread is Spread.EVEN:
+    if _fair_enough(verdict):
         parts = [f"Every server got its fair share (at most {verdict.peak_to_fair:.2f} times it)."]
     if verdict.silent:
         parts.append(f"{_list(verdict.silent)} got nothing.")
-    if verdict.spread is Spread.UNDECIDED and not verdict.silent:
-        parts.append("That is too uneven to call even, and too little traffic to call it concentrated.")
+    if verdict.spread is Spread.UNDECIDED and not verdict.silent and verdict.units < ENOUGH_UNITS:
+        parts.append(f"Only {verdict.units} {verdict.unit}s decided anything: too few to call this even.")
     return " ".join(parts)
 
 
