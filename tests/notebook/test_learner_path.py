@@ -92,8 +92,6 @@ def test_from_the_list_of_labs_to_the_gradebook(bench: Bench, page: Page) -> Non
     verdict = run(page, 'lab.check("spread")')
     assert "spread: failed" in verdict.inner_text()
     assert "conf/nginx.conf:" in verdict.inner_text()
-    verdict.scroll_into_view_if_needed()
-    shot(page, "check")
 
     # Mend the config in the editor, apply, measure, check.
     replace_config(page, LAB.read(LAB.reference)["conf/nginx.conf"].decode())
@@ -110,7 +108,6 @@ def test_from_the_list_of_labs_to_the_gradebook(bench: Bench, page: Page) -> Non
     page.locator("#submitted_assignments_list").get_by_text(LAB.slug).first.wait_for()
     (submitted,) = inbound.iterdir()
     assert (submitted / "conf/nginx.conf").read_bytes() == LAB.read(LAB.reference)["conf/nginx.conf"]
-    shot(page, "submitted")
 
     # The instructor: grade, then see the same in the gradebook and in formgrader.
     graded = bench.run("grade", LAB.slug, "--json")
