@@ -104,6 +104,22 @@ def test_an_answer_that_no_server_gave_is_not_counted(opened: Callable[..., Runn
     assert send(running, crowd, crowd.browse(10)).failures == {"forged": 10}
 
 
+def test_a_mirrored_request_counts_for_the_server_whose_answer_the_client_got(
+    opened: Callable[..., RunningStack],
+) -> None:
+    running = opened("nginx", "local")
+    mirror = b"""events {} http { server { listen 80;
+        location / { mirror /copy; proxy_pass http://app1:8080; }
+        location = /copy { internal; proxy_pass http://app2:8080; }
+    } }"""
+    assert running.apply({"nginx.conf": mirror}).ok
+    crowd = population("many")
+    sample = send(running, crowd, crowd.browse(50), concurrency=4)
+    assert sample.counts() == {"app1": 50}
+    # Copies were worked on (the last may be on their way still), and none is taken for an answer..
+    assert 0 < sample.extra <= 50
+
+
 def test_a_cached_page_is_counted_once_where_it_was_made(opened: Callable[..., RunningStack]) -> None:
     running = opened("nginx", "local")
     text = config("nginx")["nginx.conf"].replace(b"location / {", b"location / { proxy_cache c; proxy_cache_valid 1m;")
