@@ -48,8 +48,8 @@ class LabSession:
     def send(self, clients: str = "many", requests: int = 300, *, checkout: bool = False) -> TrafficView:
         """Send traffic and see where it went.
 
-        ``clients`` is who sends: many, office, subnet, few or kept-alive. With ``checkout=True`` they ask for the
-        expensive page, all at once as far as 125 people can.
+        ``clients`` is who sends: many, office, subnet, few, behind-cdn or kept-alive. With ``checkout=True`` they ask
+        for the expensive page, all at once as far as 125 people can.
         """
         if clients not in POPULATIONS:
             raise _choose(clients, POPULATIONS, "population of clients")

@@ -15,11 +15,15 @@ _AGENTS = ("Firefox/145.0", "Chrome/142.0", "Safari/26.1", "ManyHandsPhone/3.2")
 
 @dataclass(frozen=True)
 class Client:
-    """One client: its source address, whether it keeps its connection open, and its browser's name."""
+    """One client: its source address, whether it keeps its connection open, and its browser's name.
+
+    ``forwarded_for`` is what a CDN in front says about the person behind it; empty without one.
+    """
 
     address: str
     keep_alive: bool
     agent: str
+    forwarded_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Population:
 
 
 def population(name: str) -> Population:
-    """The population called ``many``, ``office``, ``subnet``, ``few`` or ``kept-alive``.
+    """The population called ``many``, ``office``, ``subnet``, ``few``, ``behind-cdn`` or ``kept-alive``.
 
     Raises ``KeyError`` for any other name; :data:`POPULATIONS` lists them.
     """
@@ -77,11 +81,14 @@ _NETWORKS = [f"198.19.{n}.{10 + n * 7 % 200}" for n in range(1, 251)]
 # 1,000 clients: at three batches of 600 requests every server's share of them is known to a few per cent, so that a
 # hash over clients can be called even (see judge.spread).
 _CROWD = [f"198.19.{n}.{10 + n * 7 % 200 + 11 * k}" for k in range(4) for n in range(1, 251)]
+_EDGE = "198.19.77.5"
+_BEHIND_CDN = [Client(_EDGE, False, _AGENTS[n % 4], f"203.0.{n}.{n * 7 % 250 + 1}") for n in range(250)]
 _KINDS = {
     "many": (_clients(_CROWD), "1,000 clients in 250 networks"),
     "office": (_clients(["198.19.77.5"]), "everybody behind one office address"),
     "subnet": (_clients([f"198.19.42.{n}" for n in range(2, 252)]), "250 clients of one /24 network"),
     "few": (_clients(_NETWORKS[::50]), "5 clients in 5 networks"),
+    "behind-cdn": (_BEHIND_CDN, "250 clients behind one address of a CDN"),
     "kept-alive": (_clients(_NETWORKS, keep_alive=True), "250 clients that keep their connections open"),
 }
 POPULATIONS = tuple(_KINDS)

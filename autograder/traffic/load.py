@@ -16,6 +16,7 @@ from typing import Any
 from autograder.stack.engine import JOURNAL
 from autograder.stack.shop import NONCE_HEADER, RECEIPT_HEADER
 
+_LINE = "\r\n"
 _REFUSED, _RESET, _TIMEOUT, _UNREADABLE, _SERVER_ERROR = "refused", "reset", "timeout", "unreadable", "5xx"
 
 
@@ -143,10 +144,11 @@ class _Run:
         self.outcomes[number] = [client, status, failure, round((time.perf_counter() - due) * 1000, 2), receipt]
 
     async def _exchange(self, number: int, client: int) -> _Answer:
-        _, keep_alive, agent = self.clients[client]
+        _, keep_alive, agent, forwarded_for = self.clients[client]
         data = (
             f"GET {self.requests[number][1]} HTTP/1.1\r\nHost: {self.payload['host']}\r\nUser-Agent: {agent}\r\n"
             f"{NONCE_HEADER}: {self.payload['run']}-{number}\r\n"
+            f"{f'X-Forwarded-For: {forwarded_for}{_LINE}' if forwarded_for else ''}"
             f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
         ).encode()
         if not keep_alive:

@@ -40,7 +40,7 @@ def send(
         "port": balancer.port,
         "host": host,
         "run": run,
-        "clients": [[c.address, c.keep_alive, c.agent] for c in population.clients],
+        "clients": [[c.address, c.keep_alive, c.agent, c.forwarded_for] for c in population.clients],
         "requests": [[r.client, r.path] for r in requests],
         "concurrency": concurrency,
         "rate": rate,

@@ -11,7 +11,7 @@ from autograder.mistakes.catalogue import mistakes
 from autograder.mistakes.mistake import ANY_ONE, CLIENTS, Example, LookAlike, Mistake
 from autograder.stack.model import Balancer, Server, Stack
 from autograder.stack.running import RunningStack, open_stack
-from autograder.traffic.clients import POPULATIONS, Client, Population, population
+from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
 from autograder.traffic.send import send
 
@@ -39,19 +39,10 @@ def running() -> Iterator[RunningStack]:
         yield stack
 
 
-def clients_called(name: str) -> Population:
-    if name in POPULATIONS:
-        return population(name)
-    assert name == "behind-cdn"
-    # What a CDN says about its clients is one more header; a client of ours says nothing but its browser's name.
-    headers = (f"Firefox/145.0\r\nX-Forwarded-For: 203.0.{n}.{n * 7 % 250 + 1}" for n in range(250))
-    return Population(name, tuple(Client("198.19.77.5", False, agent) for agent in headers), "250 clients behind a CDN")
-
-
 def measured(running: RunningStack, case: Example | LookAlike, clients: str) -> Sample:
     applied = running.apply({"nginx.conf": case.config.encode()})
     assert applied.ok, applied.faults
-    people = clients_called(clients)
+    people = population(clients)
     if case.state == "one-down":
         running.kill("app2")
     try:
@@ -70,7 +61,7 @@ def tolerance(case: Example | LookAlike, clients: str, part: float) -> float:
     if "hash" not in case.config:
         return edge
     per_request = "$request_id" in case.config or case.pages == "checkout"
-    units = REQUESTS if per_request else len(clients_called(clients).clients)
+    units = REQUESTS if per_request else len(population(clients).clients)
     return edge + 4.5 * math.sqrt(part * (1 - part) / units)
 
 
@@ -97,7 +88,7 @@ def test_nginx_accepts_every_config_of_an_entry(running: RunningStack, mistake: 
 
 def test_every_population_of_the_catalogue_can_be_sent() -> None:
     for name in CLIENTS:
-        assert clients_called(name).clients
+        assert population(name).clients
 
 
 def test_the_proof_would_notice_a_false_claim(running: RunningStack) -> None:

@@ -25,7 +25,14 @@ def test_populations_are_what_they_say(name: str) -> None:
     networks = {address.rpartition(".")[0] for address in addresses}
     assert all(address.startswith("198.19.") for address in addresses)
     assert all(int(part) in range(1, 255) for address in addresses for part in address.split(".")[2:])
-    expected = {"many": (1000, 250), "office": (1, 1), "subnet": (250, 1), "few": (5, 5), "kept-alive": (250, 250)}
+    expected = {
+        "many": (1000, 250),
+        "office": (1, 1),
+        "subnet": (250, 1),
+        "few": (5, 5),
+        "behind-cdn": (1, 1),
+        "kept-alive": (250, 250),
+    }
     assert (len(addresses), len(networks)) == expected[name]
 
 
