@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import platform
+import shlex
 import ssl
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def _base_from_packages(api: Any) -> None:
         raise EngineError(
             "there is no base image for the nodes yet",
             why="no registry answers, and making it from Debian packages takes the rights of root",
-            remedy=f"run once: sudo {script}",
+            remedy=f"run once: sudo {shlex.quote(str(script))}",
         )
     _say("making the base image from Debian packages (about half a minute, once)")
     making = subprocess.run([script, "--stdout"], capture_output=True)
