@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import shlex
 
 from autograder.stack import docker_image
 from autograder.stack.docker_daemon import connect
