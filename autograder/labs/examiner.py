@@ -88,9 +88,8 @@ def _verdicts(
             if check.kind == "loads":
                 verdict = _loads(check, applied.faults, attempts.get(check.name, 0))
             elif not applied.ok:
-                verdict = _unjudged(
-                    check, "nginx does not run this config, so no traffic could be sent.", _hint(check, 0)
-                )
+                reason = f"{lab.stack.balancer.proxy} does not run this config, so no traffic could be sent."
+                verdict = _unjudged(check, reason, f"First mend what it complains about: {_complaint(applied.faults)}")
             else:
                 if not fresh:
                     _make_whole(running, config)
@@ -122,16 +121,21 @@ def _victim(lab: Lab, dice: random.Random | None) -> str:
 def _loads(check: Check, faults: tuple[ConfigFault, ...], attempts: int) -> Verdict:
     if not faults:
         return Verdict(check.name, Outcome.PASSED, check.points, check.points, "The config is loaded and running.")
-    first = dataclasses.replace(faults[0], file=CONFIG_FOLDER + faults[0].file if faults[0].file else "")
     return Verdict(
         check.name,
         Outcome.FAILED,
         0.0,
         check.points,
         "The balancer refused the config.",
-        why=str(first),
+        why=_complaint(faults),
         next=_hint(check, attempts),
     )
+
+
+def _complaint(faults: tuple[ConfigFault, ...]) -> str:
+    """The balancer's first complaint, with the path as the learner knows it."""
+    first = faults[0]
+    return str(dataclasses.replace(first, file=CONFIG_FOLDER + first.file if first.file else ""))
 
 
 def _verdict(lab: Lab, question: Question, answer: Answer, attempts: int) -> Verdict:

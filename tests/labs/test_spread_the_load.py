@@ -59,6 +59,14 @@ def test_hints_grow_with_attempts_and_end_at_the_last() -> None:
         assert verdict.next == expected
 
 
+def test_a_config_that_does_not_load_is_told_where_to_begin() -> None:
+    broken = LAB.read(LAB.wrong[0].parent / "missing-semicolon")
+    starts, spread = examine(LAB, broken, checks=["starts", "spread"])
+    assert spread.outcome is Outcome.UNJUDGED
+    assert starts.why.startswith("conf/nginx.conf:")
+    assert starts.why in spread.next
+
+
 def test_a_missing_file_cannot_be_judged() -> None:
     verdicts = examine(LAB, {})
     assert {verdict.outcome for verdict in verdicts} == {Outcome.UNJUDGED}
