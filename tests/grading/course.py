@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import nbformat
 import pytest
 
 from autograder.grading.classroom import prepare_class
-from autograder.grading.settings import COURSE, Places, nbgrader_settings
+from autograder.grading.settings import COURSE, Places, nbgrader_settings, server_environment
 from autograder.labs.catalogue import load_lab
 
 LAB = "spread-the-load"
@@ -125,3 +127,18 @@ def same_folder() -> Iterator[None]:
     before = Path.cwd()
     yield
     assert Path.cwd() == before
+
+
+def nbgrader(places: Places, *arguments: str) -> str:
+    """One of nbgrader's own commands, by hand, in the course's folder."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "nbgrader", *arguments],
+        cwd=places.course,
+        env={**os.environ, **server_environment(places.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from autograder.grading.batch import grade
 from autograder.grading.settings import Places, server_environment
-from tests.grading.course import LAB, Learner, config, expected, hand_in, records, scores
+from tests.grading.course import LAB, Learner, config, expected, hand_in, nbgrader, records, scores
 
 pytestmark = pytest.mark.usefixtures("same_folder")
 WRONG = "only-the-hash"
-
-
-def nbgrader(places: Places, *arguments: str) -> str:
-    """One of nbgrader's own commands, by hand, in the course's folder."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "nbgrader", *arguments],
-        cwd=places.course,
-        env={**os.environ, **server_environment(places.home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def total(places: Places, student: str) -> float:
