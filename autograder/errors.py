@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class ManyHandsError(Exception):
     """Something a person can understand and act on; the command line prints it without a traceback.
@@ -35,6 +40,13 @@ class ManyHandsError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         """Cross a process boundary whole: grading workers raise these too."""
         return (_rebuild, (type(self), self.what, self.where, self.why, self.remedy, self.exit_code))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that ``word`` was probably meant to be; empty if none is near."""
+    import difflib  # only when somebody slipped
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
 
 
 def _rebuild(

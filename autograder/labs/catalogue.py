@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from autograder.errors import ManyHandsError
+from autograder.errors import ManyHandsError, nearest
 from autograder.labs.lab import Check, Lab
 from autograder.stack.model import load_stack
 
@@ -30,11 +29,11 @@ def load_lab(slug: str, folder: Path = LABS) -> Lab:
     """The lab called ``slug``. Raises :class:`LabError` naming the labs that exist, or what is wrong with the file."""
     known = _slugs(folder)
     if slug not in known:
-        close = difflib.get_close_matches(slug, known, n=1)
+        close = nearest(slug, known)
         raise LabError(
             f"there is no lab called {slug!r}",
             why=f"the labs here are: {', '.join(known) or 'none'}",
-            remedy=f"did you mean {close[0]}?" if close else "run ./manyhands labs for the list",
+            remedy=f"did you mean {close}?" if close else "run ./manyhands labs for the list",
         )
     return _read(folder / slug)
 
@@ -95,5 +94,5 @@ def _check(path: Path, row: dict[str, Any]) -> Check:
 
 
 def _unknown(path: Path, key: str, known: set[str]) -> LabError:
-    close = difflib.get_close_matches(key, sorted(known), n=1)
-    return LabError(f"unknown key {key!r}", where=str(path), remedy=f"did you mean {close[0]!r}?" if close else "")
+    close = nearest(key, sorted(known))
+    return LabError(f"unknown key {key!r}", where=str(path), remedy=f"did you mean {close!r}?" if close else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autograder.judge.spread import CONCENTRATED_AT, Spread, SpreadVerdict, judge_spread
+from autograder.judge.spread import CONCENTRATED_AT, ENOUGH_CLIENTS, Spread, SpreadVerdict, judge_spread
 from autograder.labs.explain import causes_of
 from autograder.traffic.clients import population
 from autograder.traffic.sample import merged
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _BATCHES = (1 / 6, 5 / 6, 1.0, 1.0, 1.0)
 """Parts of a check's requests, sent one after another until the answer is safe. Everything on one server is plain
 from a few dozen requests, and on one server they take longest."""
-ENOUGH_UNITS = 210
 TRIES = 3
 """How often a peak is tried before "it crashes" is the answer."""
 PLAINLY = 2.0
@@ -60,8 +59,12 @@ class Question:
 
 def spread(question: Question) -> Answer:
     """Does every server get its fair share, with each population?"""
-    answers = [_spread_with(question, name) for name in question.populations]
-    return next((answer for answer in answers if not answer.passed), answers[0])
+    answers: list[Answer] = []
+    for name in question.populations:
+        answers.append(_spread_with(question, name))
+        if not answers[-1].passed:
+            return answers[-1]
+    return answers[0]
 
 
 def _spread_with(question: Question, clients: str) -> Answer:
@@ -99,7 +102,7 @@ def _judged(question: Question, clients: str, samples: list[Sample]) -> SpreadVe
 
 def _fair_enough(verdict: SpreadVerdict) -> bool:
     """Proven even; or, after all that traffic, no server with 1.5 times its share: that is worth no point off."""
-    near = verdict.peak_to_fair < CONCENTRATED_AT and not verdict.silent and verdict.units >= ENOUGH_UNITS
+    near = verdict.peak_to_fair < CONCENTRATED_AT and not verdict.silent and verdict.units >= ENOUGH_CLIENTS
     return verdict.spread is Spread.EVEN or (verdict.spread is Spread.UNDECIDED and near)
 
 
@@ -188,7 +191,7 @@ def _shares_in_words(verdict: SpreadVerdict) -> str:
         parts = [f"Every server got its fair share (at most {verdict.peak_to_fair:.2f} times it)."]
     if verdict.silent:
         parts.append(f"{_list(verdict.silent)} got nothing.")
-    if verdict.spread is Spread.UNDECIDED and not verdict.silent and verdict.units < ENOUGH_UNITS:
+    if verdict.spread is Spread.UNDECIDED and not verdict.silent and verdict.units < ENOUGH_CLIENTS:
         parts.append(f"Only {verdict.units} {verdict.unit}s decided anything: too few to call this even.")
     return " ".join(parts)
 

@@ -8,13 +8,12 @@
 from __future__ import annotations
 
 import atexit
-import difflib
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.errors import ManyHandsError
+from autograder.errors import ManyHandsError, nearest
 from autograder.labs.catalogue import LabError, load_lab
 from autograder.labs.examiner import CONFIG_FOLDER, examine
 from autograder.notebook.logbook import Logbook
@@ -189,8 +188,8 @@ def open_lab(slug: str | None = None, *, folder: str | Path | None = None, engin
 
 
 def _choose(word: str, known: tuple[str, ...] | list[str], kind: str) -> LabError:
-    close = difflib.get_close_matches(word, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(known)}"
+    close = nearest(word, known)
+    hint = f"did you mean {close!r}?" if close else f"choose one of: {', '.join(known)}"
     return LabError(f"there is no {kind} called {word!r}", remedy=hint)
 
 

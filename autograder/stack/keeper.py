@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.call import invoke
 from autograder.stack.engine import OPT
-from autograder.stack.namespace import make_root, own_addresses, system_folders, system_links
+from autograder.stack.namespace import make_root, own_addresses, system_mounts
 from autograder.stack.shop import ShopSpec, serve
 
 if TYPE_CHECKING:
@@ -153,14 +153,11 @@ class Keeper:
         own = [
             word for name in ("etc", "run", "var", "srv") for word in ("--bind", f"{node.folder}/{name}", f"/{name}")
         ]
-        system = [word for path in system_folders() for word in ("--ro-bind", path, path)]
-        links = [word for path, target in system_links() for word in ("--symlink", target, path)]
         return [
             *self.bwrap,
             *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"),
             *("--cap-drop", "ALL", "--cap-add", "CAP_NET_BIND_SERVICE"),
-            *system,
-            *links,
+            *system_mounts(),
             *("--ro-bind", f"{OPT}/nginx", f"{OPT}/nginx", "--ro-bind", f"{OPT}/haproxy", f"{OPT}/haproxy"),
             *own,
             *("--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"),

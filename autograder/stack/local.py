@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.engine import JOURNAL, OPT, EngineError, NodeDownError, NodeState, Ran
 from autograder.stack.model import CLIENTS
+from autograder.stack.namespace import system_mounts
 from autograder.stack.shop import ShopSpec
 
 if TYPE_CHECKING:
@@ -247,12 +248,7 @@ def _sandbox() -> tuple[str, ...]:
     site_packages = bwrap.parent.parent.parent
     package = Path(__file__).parent.parent
     python = Path(sys.base_prefix).resolve()
-    system: list[str] = []
-    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64")):
-        if path.is_symlink():
-            system += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            system += ["--ro-bind", str(path), str(path)]
+    system = system_mounts()
     if not python.is_relative_to("/usr"):
         system += ["--ro-bind", str(python), str(python)]
     return (

@@ -7,12 +7,11 @@ an engine gives every name an address.
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from autograder.errors import ManyHandsError
+from autograder.errors import ManyHandsError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,5 +173,5 @@ class _Reader:
 
 
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"use one of: {', '.join(known)}"
+    close = nearest(word, known)
+    return f"did you mean {close!r}?" if close else f"use one of: {', '.join(known)}"

@@ -52,11 +52,12 @@ def make_root(folder: str, hosts: str) -> None:
             file.write(content)
 
 
-def system_folders() -> list[str]:
-    """Folders of programs and libraries that are there, links left out."""
-    return [p for p in ("/usr", "/bin", "/sbin", "/lib", "/lib64") if os.path.isdir(p) and not os.path.islink(p)]
-
-
-def system_links() -> list[tuple[str, str]]:
-    """Such folders that are links, with what they point to."""
-    return [(p, os.readlink(p)) for p in ("/bin", "/sbin", "/lib", "/lib64") if os.path.islink(p)]
+def system_mounts() -> list[str]:
+    """Arguments for bubblewrap that show a sandbox the system's programs and libraries, read only."""
+    arguments: list[str] = []
+    for path in ("/usr", "/bin", "/sbin", "/lib", "/lib64"):
+        if os.path.islink(path):
+            arguments += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            arguments += ["--ro-bind", path, path]
+    return arguments

@@ -18,7 +18,7 @@ import json
 import os
 import secrets
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.engine import JOURNAL
@@ -51,10 +51,6 @@ class ShopSpec:
     def of(cls, server: Server, host: str) -> ShopSpec:
         """The spec for ``server`` at address ``host``."""
         return cls(server.name, host, server.port, server.workers, server.service_ms, server.page_ms, server.queue)
-
-    def to_json(self) -> str:
-        """One line of JSON, the argument of ``python -m autograder.stack.shop``."""
-        return json.dumps(asdict(self))
 
 
 class Shop:
@@ -200,12 +196,3 @@ async def serve(spec: ShopSpec, listening: int | None = None) -> None:
         os.close(listening)
     async with server:
         await server.serve_forever()
-
-
-def main() -> None:
-    """``python -m autograder.stack.shop '{"name": "app1", …}'``: how a container runs it."""
-    asyncio.run(serve(ShopSpec(**json.loads(sys.argv[1]))))
-
-
-if __name__ == "__main__":
-    main()
