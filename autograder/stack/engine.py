@@ -8,9 +8,12 @@ The inside of every node looks the same on every engine:
 ====================================  =================================================================
 ``/opt/manyhands/nginx/nginx``        nginx
 ``/opt/manyhands/haproxy/haproxy``    HAProxy (its libraries beside it, in ``lib/``)
-``/opt/manyhands/lib/autograder``     this package (the standard library is all it may import there)
+``/opt/manyhands/lib/autograder``     this package
+``/opt/manyhands/lib``                beside it uvloop, h2 (with hpack and hyperframe) and dnslib; nothing else of ours
+                                      may be imported there but the standard library
 ``/run/manyhands/journal/<server>``   on servers and clients only: one line for each request answered
-``/etc/hosts``                        every node's name and address
+``/run/manyhands/disk/<server>``      on servers only: the server's own small disk (1 MiB), which can be full
+``/etc/hosts``                        every node's name and address, and the names in ``Balancer.around``
 ====================================  =================================================================
 """
 
@@ -72,7 +75,7 @@ class Machines(Protocol):
     """Host address and port of the first balancer for a browser on this machine, where the engine offers one."""
 
     def address(self, node: str) -> str:
-        """IPv4 address of a node, as seen by the other nodes."""
+        """Address of a node as the other nodes see it: IPv4, or what a stand-in's ``address`` says."""
 
     def put(self, node: str, folder: str, files: Mapping[str, bytes]) -> None:
         """Make ``folder`` hold exactly ``files`` (relative path → content). Works before the node's first start."""
@@ -88,6 +91,12 @@ class Machines(Protocol):
 
         After ``KILL`` this returns when the process is gone. No-op if it is not up.
         """
+
+    def pause(self, node: str) -> None:
+        """Freeze every process of a node, as a machine that hangs: connections stay, nothing answers. No-op if down."""
+
+    def resume(self, node: str) -> None:
+        """Let a paused node go on. No-op if it is not paused."""
 
     def run(self, node: str, argv: Sequence[str], timeout: float = 10.0) -> Ran:
         """Run a program beside the main process: same files, network and rights; ended at ``timeout`` seconds.

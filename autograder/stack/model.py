@@ -21,6 +21,8 @@ CLIENTS = "clients"
 """Name of the node that traffic is sent from."""
 
 PROXIES = ("nginx", "haproxy")
+SERVICE_TIMES = ("constant", "exponential", "lognormal")
+PROTOCOLS = ("http", "h2c", "grpc", "tcp", "fastcgi", "uwsgi", "scgi")
 
 
 class StackError(ManyHandsError):
@@ -31,8 +33,14 @@ class StackError(ManyHandsError):
 class Server:
     """One machine of the pool: ``workers`` requests at a time, each taking a time that depends on the page.
 
-    A checkout takes ``service_ms``, any other page ``page_ms``. A request that finds all workers busy waits. When
-    more than ``queue`` requests wait, the machine is out of memory and its process dies, as a real one would.
+    A checkout takes ``service_ms``, any other page ``page_ms``: always (``service = "constant"``) or on average
+    (``"exponential"``; ``"lognormal"`` with a tail as long as its mean). A request that finds all workers busy waits
+    and holds memory. When more than ``queue`` requests wait, ``memory_mb`` is used up and the process dies, as a real
+    one would.
+
+    The last three are for stand-ins of servers that a config names: ``address`` is where it listens if that is not for
+    the engine to choose (an IPv4 or IPv6 address, or ``unix:/path`` as the balancer sees it), ``speaks`` one of
+    :data:`PROTOCOLS`, ``certificate`` the PEM (chain, then key) of one that speaks TLS.
     """
 
     name: str
@@ -41,6 +49,11 @@ class Server:
     service_ms: float = 80.0
     page_ms: float = 8.0
     queue: int = 32
+    service: str = "constant"
+    memory_mb: float = 512.0
+    address: str = ""
+    speaks: str = "http"
+    certificate: str = ""
 
     @property
     def capacity(self) -> float:
@@ -49,13 +62,35 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Surroundings:
+    """What a balancer's config expects to find around it beyond the stack's own nodes; made for twins.
+
+    ``addresses`` (IPv4 and IPv6) are the balancer's own besides the engine's choice; ``names`` are pairs of host name
+    and address for its ``/etc/hosts``; ``folders`` are absolute paths that must exist and can be written; ``accounts``
+    are users and groups; at each of ``resolvers`` (``address:port`` or ``[address]:port``) a name server answers what
+    ``names`` say, and nothing else.
+    """
+
+    addresses: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    folders: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    resolvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Balancer:
-    """One balancer: which program it runs, where it listens and which file it is started with."""
+    """One balancer: which program it runs, where it listens and which file it is started with.
+
+    ``files`` is the folder, beside the stack file, whose content is its config folder.
+    """
 
     name: str
     proxy: str
     port: int = 80
     config: str = ""
+    files: str = "conf"
+    around: Surroundings = Surroundings()
 
     def __post_init__(self) -> None:
         if not self.config:
@@ -63,16 +98,46 @@ class Balancer:
 
 
 @dataclass(frozen=True)
+class Clients:
+    """Traffic that a stack gets when somebody just runs it: ``rate`` requests a second from a population.
+
+    ``checkouts`` is the part (0 to 1) of them that are the expensive page.
+    """
+
+    population: str = "many"
+    rate: float = 50.0
+    checkouts: float = 0.1
+
+
+@dataclass(frozen=True)
+class Door:
+    """A place where a balancer takes traffic, and how to talk there.
+
+    ``address`` is an IPv4 or IPv6 address; ``protocol`` is ``http/1.1``, ``h2`` or ``tcp``; ``host`` is the name that
+    clients ask for (Host header and TLS server name); ``proxy_protocol`` tells that it expects the PROXY header.
+    """
+
+    address: str
+    port: int
+    host: str = "shop.example"
+    tls: bool = False
+    protocol: str = "http/1.1"
+    proxy_protocol: bool = False
+
+
+@dataclass(frozen=True)
 class Stack:
-    """Balancers and the servers behind them."""
+    """Balancers, the servers behind them, and who sends traffic. ``prometheus`` asks for one that watches them all."""
 
     name: str
     balancers: tuple[Balancer, ...]
     servers: tuple[Server, ...]
+    clients: tuple[Clients, ...] = ()
+    prometheus: bool = False
 
     @property
     def balancer(self) -> Balancer:
-        """The balancer that clients talk to: the first."""
+        """The balancer that clients talk to: the first. Others stand behind it, or beside it."""
         return self.balancers[0]
 
     @property

@@ -1,0 +1,43 @@
+"""How a server behaves while something is wrong with it: its network, its disk, its clock, its program.
+
+All of it is done at the server itself, with no rights and no kernel module, and the same on every engine:
+
+* lost packets, and a cable that is pulled, are a socket filter that drops what arrives (classic BPF, socket(7)
+  ``SO_ATTACH_FILTER``): the other side sees real retransmissions and real connect timeouts;
+* latency and jitter pass before the server looks at what arrived;
+* a full disk is a real file system without room: the shop's write fails with ENOSPC, and it answers 500 at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What is wrong with a server; the default is nothing.
+
+    ``latency_ms`` ± ``jitter_ms`` before anything that arrives is looked at; ``loss`` the part (0 to 1) of arriving
+    packets that is dropped; ``cut_off``: nothing arrives and nothing leaves, as with the cable pulled; ``failing``:
+    every page is answered 500 at once; ``slowness`` multiplies every service time; ``clock_s`` is how far the clock is
+    off; ``disk_full``: the disk has no room left.
+    """
+
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
+    loss: float = 0.0
+    cut_off: bool = False
+    failing: bool = False
+    slowness: float = 1.0
+    clock_s: float = 0.0
+    disk_full: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.loss <= 1:
+            raise ValueError(f"loss is a part from 0 to 1, not {self.loss}")
+        if self.latency_ms < 0 or self.jitter_ms < 0 or self.slowness <= 0:
+            raise ValueError("latency and jitter are not negative, and slowness is more than 0")
+
+
+WELL = Conduct()
+"""Nothing is wrong."""
