@@ -1,0 +1,1 @@
+"""A twin: a sandboxed stack that runs somebody's production config, unedited, against stand-in servers."""
