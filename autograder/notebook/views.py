@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autograder.labs.lab import Lab
     from autograder.labs.verdict import Verdict
     from autograder.notebook.logbook import Entry
-    from autograder.stack.running import Applied
+    from autograder.stack.balancing import Applied
     from autograder.traffic.sample import Sample
 
 _BAR = 36

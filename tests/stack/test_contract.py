@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autograder.stack.balancing import config_digest
 from autograder.stack.engine import EngineError, NodeDownError
 from autograder.stack.model import CLIENTS
 from autograder.stack.procfs import family, wait_until
-from autograder.stack.running import config_digest, engine_named
+from autograder.stack.running import engine_named
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
 from tests.stack.conftest import config
