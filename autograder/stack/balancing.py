@@ -110,6 +110,13 @@ class RunningBalancer:
             raise EngineError("there is no earlier config to roll back to", remedy="apply a config first")
         return self.apply(self.last_known_good)
 
+    def restart(self) -> Applied:
+        """End the balancer at once and start it with the config it ran. Raises :class:`EngineError` if there is none."""
+        if self.running is None:
+            raise EngineError(f"{self.balancer.name} never ran a config", remedy="apply a config first")
+        self._machines.kill(self.balancer.name)
+        return self.apply(self.running)
+
     def loaded(self) -> Loaded:
         """Which config the balancer's workers run, read from the workers."""
         return self._proxy.loaded(self._machines, self.balancer.name)

@@ -1,14 +1,14 @@
 """What a web stack is: plain frozen data, read from ``stack.toml``.
 
-A stack is one or more balancers in front of servers. Its machines ("nodes") are the balancers, the servers and
-one more, :data:`CLIENTS`, from which all traffic is sent. Configs name servers by node name (``server app1:8080;``);
+A stack is one or more balancers in front of servers, in one tier or several. Its machines ("nodes") are the
+balancers, the servers and one more, :data:`CLIENTS`, from which all traffic is sent. Configs name servers by node name (``server app1:8080;``);
 an engine gives every name an address.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import ManyHandsError, nearest
@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 CLIENTS = "clients"
 """Name of the node that traffic is sent from."""
 
+PROMETHEUS = "prometheus"
+"""Name of the node that Prometheus runs on, where a stack has one."""
+
 PROXIES = ("nginx", "haproxy")
 SERVICE_TIMES = ("constant", "exponential", "lognormal")
 PROTOCOLS = ("http", "h2c", "grpc", "tcp", "fastcgi", "uwsgi", "scgi")
+POPULATIONS = ("many", "office", "subnet", "few", "behind-cdn", "kept-alive", "zipf", "streaming")
+"""Names of the client populations; :mod:`autograder.traffic.clients` has the clients."""
+
+_WORDS = {"proxy": PROXIES, "service": SERVICE_TIMES, "speaks": PROTOCOLS, "population": POPULATIONS}
+_RANGES = {"service_ms": (0.1, 60_000), "page_ms": (0, 60_000), "checkouts": (0, 1), "rate": (0.1, 20_000)}
+"""Numbers that may be something else than 1 to 65535."""
 
 
 class StackError(ManyHandsError):
@@ -142,8 +151,9 @@ class Stack:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """All node names: clients, balancers, servers."""
-        return (CLIENTS, *(b.name for b in self.balancers), *(s.name for s in self.servers))
+        """All node names: clients, balancers, servers, Prometheus."""
+        watcher = (PROMETHEUS,) if self.prometheus else ()
+        return (CLIENTS, *(b.name for b in self.balancers), *(s.name for s in self.servers), *watcher)
 
     def server(self, name: str) -> Server:
         """The server called ``name``. Raises :class:`StackError` if there is none."""
@@ -177,6 +187,15 @@ def load_stack(path: Path) -> Stack:
 
 
 @dataclass(frozen=True)
+class _Table:
+    """One table of the file: its heading (empty at the top level), and the numbers of its first and last line."""
+
+    heading: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
 class _Reader:
     """Turns parsed TOML into a stack, and knows the text, so that errors can name a line."""
 
@@ -184,11 +203,17 @@ class _Reader:
     text: str
 
     def stack(self, data: Mapping[str, Any]) -> Stack:
-        self._known_keys(data, ("name", "balancers", "servers"), "the top level")
+        top = self._table("", 0)
+        self._known_keys(data, ("name", "balancers", "servers", "clients", "prometheus"), top)
+        prometheus = data.get("prometheus", False)
+        if not isinstance(prometheus, bool):
+            raise self._error(f"prometheus = {prometheus!r} is of the wrong kind", "prometheus", "use true or false")
         stack = Stack(
-            name=self._typed(data, "name", str, "the top level"),
-            balancers=tuple(self._item(Balancer, row) for row in self._rows(data, "balancers")),
-            servers=tuple(self._item(Server, row) for row in self._rows(data, "servers")),
+            name=self._typed(data, "name", str, top),
+            balancers=self._items(Balancer, data, "balancers"),
+            servers=self._items(Server, data, "servers"),
+            clients=self._items(Clients, data, "clients") if "clients" in data else (),
+            prometheus=prometheus,
         )
         seen: set[str] = set()
         for node in stack.nodes:
@@ -197,44 +222,57 @@ class _Reader:
             seen.add(node)
         return stack
 
-    def _rows(self, data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    def _items(self, kind: type[Any], data: Mapping[str, Any], key: str) -> tuple[Any, ...]:
         rows = data.get(key)
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
             raise self._error(f"no {key} are declared", key, f"add at least one [[{key}]] table")
-        return rows
+        return tuple(self._item(kind, row, self._table(f"[[{key}]]", number)) for number, row in enumerate(rows))
 
-    def _item(self, kind: type[Any], row: Mapping[str, Any]) -> Any:
-        table = f"[[{kind.__name__.lower()}s]]"
-        types = {"name": str, "proxy": str, "config": str, "service_ms": (int, float), "page_ms": (int, float)}
-        names = tuple(field.name for field in fields(kind))
-        self._known_keys(row, names, table)
-        values = {key: self._typed(row, key, types.get(key, int), table) for key in row}
-        for required in ("name", *(("proxy",) if kind is Balancer else ())):
+    def _item(self, kind: type[Any], row: Mapping[str, Any], table: _Table) -> Any:
+        kinds = {"str": str, "int": int, "float": (int, float)}
+        types = {field.name: kinds[str(field.type)] for field in fields(kind) if str(field.type) in kinds}
+        self._known_keys(row, tuple(types), table)
+        values = {key: self._typed(row, key, types[key], table) for key in row}
+        for required in (field.name for field in fields(kind) if field.default is MISSING):
             if required not in values:
-                raise self._error(f"a {table} table has no {required!r}", table, f'add {required} = "…"')
-        if "proxy" in values and values["proxy"] not in PROXIES:
-            raise self._error(f"unknown proxy {values['proxy']!r}", values["proxy"], _nearest(values["proxy"], PROXIES))
+                raise self._error(f"this table has no {required!r}", table.heading, f'add {required} = "…"', table)
         for key, value in values.items():
-            if isinstance(value, int | float) and not 0 < value <= 65535:
-                raise self._error(f"{key} = {value} is out of range", key, "use a number from 1 to 65535")
+            low, high = _RANGES.get(key, (1, 65535))
+            if key in _WORDS and value not in _WORDS[key]:
+                raise self._error(f"unknown {key} {value!r}", key, _nearest(value, _WORDS[key]), table)
+            if isinstance(value, int | float) and not low <= value <= high:
+                raise self._error(f"{key} = {value} is out of range", key, f"use a number from {low} to {high}", table)
         return kind(**values)
 
-    def _typed(self, row: Mapping[str, Any], key: str, kind: Any, table: str) -> Any:
+    def _typed(self, row: Mapping[str, Any], key: str, kind: Any, table: _Table) -> Any:
         value = row.get(key)
         if value is None:
-            raise self._error(f"{table} has no {key!r}", table, f"add {key} = …")
+            raise self._error(f"{table.heading or 'the file'} has no {key!r}", table.heading, f"add {key} = …", table)
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise self._error(f"{key} = {value!r} is of the wrong kind", key, "see the stack files in labs/")
+            raise self._error(f"{key} = {value!r} is of the wrong kind", key, "see the stack files in labs/", table)
         return value
 
-    def _known_keys(self, row: Mapping[str, Any], known: tuple[str, ...], table: str) -> None:
+    def _known_keys(self, row: Mapping[str, Any], known: tuple[str, ...], table: _Table) -> None:
         for key in row:
             if key not in known:
-                raise self._error(f"{table} has an unknown key {key!r}", key, _nearest(key, known))
+                where = table.heading or "the top level"
+                raise self._error(f"{where} has an unknown key {key!r}", key, _nearest(key, known), table)
 
-    def _error(self, what: str, token: str, remedy: str) -> StackError:
-        line = next((n for n, text in enumerate(self.text.splitlines(), 1) if token in text), 1)
-        return StackError(what, where=f"{self.path}:{line}", remedy=remedy)
+    def _table(self, heading: str, number: int) -> _Table:
+        """The table under the heading's ``number``-th appearance, from 0; the whole file if there is none."""
+        lines = self.text.splitlines()
+        begins = [n for n, line in enumerate(lines, 1) if line.strip().startswith(heading)] if heading else [1]
+        if number >= len(begins):
+            return _Table(heading, 1, len(lines))
+        first = begins[number]
+        after = (n for n, line in enumerate(lines[first:], first + 1) if line.lstrip().startswith("["))
+        return _Table(heading, first, next(after, len(lines) + 1) - 1)
+
+    def _error(self, what: str, token: str, remedy: str, table: _Table | None = None) -> StackError:
+        lines = list(enumerate(self.text.splitlines(), 1))
+        inside = [(n, line) for n, line in lines if table is None or table.first <= n <= table.last]
+        number = next((n for n, line in (*inside, *lines) if token in line), 1)
+        return StackError(what, where=f"{self.path}:{number}", remedy=remedy)
 
 
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.stack.model import Balancer, Server, Stack, StackError, load_stack
+from autograder.stack.model import POPULATIONS, Balancer, Clients, Server, Stack, StackError, load_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,29 @@ def test_a_stack_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert stack.nodes == ("clients", "lb", "app1", "app2")
 
 
+def test_traffic_tiers_and_prometheus_are_part_of_a_stack(tmp_path: Path) -> None:
+    more = """
+[[balancers]]
+name = "inner"
+proxy = "haproxy"
+files = "conf/inner"
+
+[[clients]]
+population = "office"
+rate = 0.5
+"""
+    stack = read(tmp_path, GOOD.replace("[[balancers]]", "prometheus = true\n[[balancers]]", 1) + more)
+    assert stack.clients == (Clients("office", 0.5, 0.1),)
+    assert stack.balancers[1] == Balancer("inner", "haproxy", config="haproxy.cfg", files="conf/inner")
+    assert stack.nodes == ("clients", "lb", "inner", "app1", "app2", "prometheus")
+
+
+def test_the_populations_a_stack_may_name_are_the_ones_there_are() -> None:
+    from autograder.traffic.clients import POPULATIONS as THERE
+
+    assert set(POPULATIONS) == set(THERE)
+
+
 def test_fair_shares_follow_capacity(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD).fair_shares() == pytest.approx({"app1": 1 / 3, "app2": 2 / 3})
 
@@ -54,6 +77,12 @@ def test_fair_shares_follow_capacity(tmp_path: Path) -> None:
         ('name = "app2"', 'name = "app1"', 6, "two nodes are called"),
         ('name = "app2"', 'name = "clients"', 8, "two nodes are called"),
         ('proxy = "nginx"', "", 2, "'proxy'"),
+        ("workers = 8", "page_ms = 8\n[[servers]]\nname = 'app3'\npage_ms = -1", 12, "page_ms = -1 is out of range"),
+        ("workers = 8", 'service = "exponentail"', 9, "did you mean 'exponential'?"),
+        ("workers = 8", 'speaks = "fastcg"', 9, "did you mean 'fastcgi'?"),
+        ("workers = 8", '[[clients]]\npopulation = "zipfy"', 10, "did you mean 'zipf'?"),
+        ("workers = 8", "[[clients]]\ncheckouts = 2", 10, "from 0 to 1"),
+        ("[[balancers]]", 'prometheus = "yes"\n[[balancers]]', 2, "use true or false"),
     ],
 )
 def test_a_wrong_word_is_refused_with_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:

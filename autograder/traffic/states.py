@@ -1,0 +1,154 @@
+"""The states in which a pool is judged: what has just happened to a stack when traffic is counted."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autograder.errors import ManyHandsError, nearest
+from autograder.stack.conduct import Conduct
+from autograder.traffic.clients import population
+from autograder.traffic.send import send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from autograder.stack.model import Door
+    from autograder.stack.running import RunningStack
+
+_SLOWNESS = 10.0
+_NOTICED = 60
+"""Requests sent while a server is down, so that the balancer has seen it."""
+_SLICE = 200
+_BEYOND = 1.5
+"""Checkouts in work at once in an overload, as a multiple of what all servers together can work on at once."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A state that a stack is in. ``victim`` is the server it happened to, empty if to none or all of them.
+
+    ``serving`` are the servers that should be getting traffic.
+    """
+
+    name: str
+    described: str
+    victim: str
+    serving: tuple[str, ...]
+
+
+_DESCRIBED = {
+    "all-up": "all servers up",
+    "one-down": "{} down",
+    "one-slow": f"{{}} takes {_SLOWNESS:.0f} times as long",
+    "one-failing-fast": "{} answers 500 at once",
+    "just-reloaded": "just reloaded",
+    "fresh-start": "just started",
+    "overloaded": f"{_BEYOND:.1f} times the checkouts that all servers together can work on at once",
+    "recovering": "{} just came back",
+}
+STATES = tuple(_DESCRIBED)
+
+
+def state_named(name: str) -> str:
+    """``name`` if it is a state. Raises :class:`ManyHandsError` with the nearest one if it is not."""
+    if name in _DESCRIBED:
+        return name
+    close = nearest(name, STATES)
+    remedy = f"did you mean {close!r}?" if close else f"use one of: {', '.join(STATES)}"
+    raise ManyHandsError(f"there is no state called {name!r}", remedy=remedy)
+
+
+@contextlib.contextmanager
+def in_state(running: RunningStack, name: str, victim: str = "", door: Door | None = None) -> Iterator[State]:
+    """Bring a stack, whose balancer runs, into a state; all is well again afterwards.
+
+    ``victim`` is the server it happens to (the first if none is named). Traffic that a state needs goes to ``door``.
+    """
+    servers = tuple(server.name for server in running.stack.servers)
+    hit = (victim or servers[0]) if "{}" in _DESCRIBED[state_named(name)] else ""
+    down = (hit,) if name == "one-down" else ()
+    state = State(name, _DESCRIBED[name].format(hit), hit, tuple(one for one in servers if one not in down))
+    running.bring_back()
+    try:
+        with _BACKGROUND.get(name, _nothing)(running, door):
+            _HAPPENS.get(name, lambda *_: None)(running, hit, door)
+            yield state
+    finally:
+        running.bring_back()
+
+
+def _down(running: RunningStack, victim: str, door: Door | None) -> None:
+    running.kill(victim)
+    _send_some(running, door)
+
+
+def _recovering(running: RunningStack, victim: str, door: Door | None) -> None:
+    _down(running, victim, door)
+    running.start(victim)
+
+
+def _slow(running: RunningStack, victim: str, _door: Door | None) -> None:
+    running.afflict(victim, Conduct(slowness=_SLOWNESS))
+
+
+def _failing(running: RunningStack, victim: str, _door: Door | None) -> None:
+    running.afflict(victim, Conduct(failing=True))
+
+
+def _reloaded(running: RunningStack, _victim: str, _door: Door | None) -> None:
+    running.apply(running.running or {})
+
+
+def _started(running: RunningStack, _victim: str, _door: Door | None) -> None:
+    running.balancer().restart()
+
+
+def _send_some(running: RunningStack, door: Door | None) -> None:
+    crowd = population("many")
+    send(running, crowd, crowd.browse(_NOTICED), door=door)
+
+
+@contextlib.contextmanager
+def _nothing(_running: RunningStack, _door: Door | None) -> Iterator[None]:
+    yield
+
+
+@contextlib.contextmanager
+def _overload(running: RunningStack, door: Door | None) -> Iterator[None]:
+    """More people at the checkout than the servers can work on, for as long as the block lasts."""
+    crowd = population("many")
+    people = max(1, int(_BEYOND * sum(server.workers for server in running.stack.servers)))
+    over, begun = threading.Event(), threading.Event()
+
+    def press() -> None:
+        seed = 0
+        try:
+            while not over.is_set():
+                send(running, crowd, crowd.check_out(min(_SLICE, 4 * people), seed=seed), concurrency=people, door=door)
+                seed += 1
+                begun.set()
+        finally:
+            begun.set()
+
+    pressing = threading.Thread(target=press, name="overload", daemon=True)
+    pressing.start()
+    try:
+        begun.wait()
+        yield
+    finally:
+        over.set()
+        pressing.join()
+
+
+_HAPPENS: dict[str, Callable[[RunningStack, str, Door | None], None]] = {
+    "one-down": _down,
+    "one-slow": _slow,
+    "one-failing-fast": _failing,
+    "just-reloaded": _reloaded,
+    "fresh-start": _started,
+    "recovering": _recovering,
+}
+_BACKGROUND = {"overloaded": _overload}
