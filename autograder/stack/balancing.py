@@ -111,7 +111,7 @@ class RunningBalancer:
         return self.apply(self.last_known_good)
 
     def restart(self) -> Applied:
-        """End the balancer at once and start it with the config it ran. Raises :class:`EngineError` if there is none."""
+        """End the balancer at once and start it with the config it ran. Raises :class:`EngineError` if it ran none."""
         if self.running is None:
             raise EngineError(f"{self.balancer.name} never ran a config", remedy="apply a config first")
         self._machines.kill(self.balancer.name)

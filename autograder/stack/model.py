@@ -1,8 +1,8 @@
 """What a web stack is: plain frozen data, read from ``stack.toml``.
 
 A stack is one or more balancers in front of servers, in one tier or several. Its machines ("nodes") are the
-balancers, the servers and one more, :data:`CLIENTS`, from which all traffic is sent. Configs name servers by node name (``server app1:8080;``);
-an engine gives every name an address.
+balancers, the servers and one more, :data:`CLIENTS`, from which all traffic is sent. Configs name servers by node
+name (``server app1:8080;``); an engine gives every name an address.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -133,14 +134,14 @@ def _overload(running: RunningStack, door: Door | None) -> Iterator[None]:
         finally:
             begun.set()
 
-    pressing = threading.Thread(target=press, name="overload", daemon=True)
-    pressing.start()
-    try:
-        begun.wait()
-        yield
-    finally:
-        over.set()
-        pressing.join()
+    with ThreadPoolExecutor(1, "overload") as pool:
+        pressing = pool.submit(press)
+        try:
+            begun.wait()
+            yield
+        finally:
+            over.set()
+        pressing.result()
 
 
 _HAPPENS: dict[str, Callable[[RunningStack, str, Door | None], None]] = {
