@@ -1,6 +1,6 @@
 """The process that keeps a local stack: it runs inside the stack's namespaces and obeys its owner.
 
-It is started by :mod:`autograder.stack.local` under bubblewrap, with nothing but the standard library. Requests come
+It is started by :mod:`autograder.stack.local` under bubblewrap, with nothing but the standard library and uvloop. Requests come
 in on standard input and replies go out on standard output, a line of JSON each, ``{"id": 3, "do": "run", …}`` →
 ``{"id": 3, "ok": …}`` or ``{"id": 3, "error": "…"}``. When standard input closes, or the owner's process is gone, it
 ends; the kernel then ends everything else in its pid namespace, and with the last process go network and files.
@@ -25,6 +25,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from autograder.stack import loop as event_loop
 from autograder.stack.call import invoke
 from autograder.stack.engine import OPT
 from autograder.stack.namespace import make_root, own_addresses, system_mounts
@@ -124,7 +125,7 @@ class Keeper:
             os.dup2(output, 1)
             os.dup2(output, 2)
             _close_all_but(0, 1, 2, listening)
-            asyncio.run(serve(spec, listening))
+            event_loop.run(serve(spec, listening))
 
         pid = _fork(run)
         os.close(listening)
@@ -352,4 +353,5 @@ async def _serve(owner: int) -> None:
 
 def main(owner: int) -> None:
     """Run until the owner is gone. ``owner`` is a pidfd of the owning process."""
+    event_loop.prepare()
     asyncio.run(_serve(owner))

