@@ -58,7 +58,7 @@ def find_mistakes(
         Findings; none for a config that cannot be read (the balancer itself says better what is wrong with it).
     """
     from autograder.mistakes.nginx_config import read_nginx
-    from autograder.mistakes.nginx_syntax import UnreadableError
+    from autograder.stack.proxies.nginx_syntax import UnreadableError
 
     if proxy != "nginx":
         return ()

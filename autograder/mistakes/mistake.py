@@ -10,7 +10,7 @@ from autograder.mistakes.finding import Finding
 from autograder.mistakes.nginx_config import plain
 
 if TYPE_CHECKING:
-    from autograder.mistakes.nginx_syntax import Word
+    from autograder.stack.proxies.nginx_syntax import Word
 
 CLIENTS = ("many", "office", "subnet", "few", "behind-cdn", "kept-alive")
 """The populations a mistake may show under: many clients in many networks, one address (NAT), one /24, about five

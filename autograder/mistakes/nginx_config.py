@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autograder.mistakes.nginx_syntax import Statement, Word, read_statements
+from autograder.stack.proxies.nginx_syntax import Statement, Word, read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,7 +115,7 @@ class NginxConfig:
 
 
 def read_nginx(files: Mapping[str, bytes], main: str) -> NginxConfig:
-    """Read a config from memory. Raises :class:`~autograder.mistakes.nginx_syntax.UnreadableError`."""
+    """Read a config from memory. Raises :class:`~autograder.stack.proxies.nginx_syntax.UnreadableError`."""
     statements = read_statements(files, main)
     passes = tuple(_passes(statements, "", (), {}))
     hosts = {p.host for p in passes}

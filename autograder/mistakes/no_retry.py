@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from autograder.mistakes.finding import Finding
     from autograder.mistakes.mistake import Capacity
     from autograder.mistakes.nginx_config import NginxConfig, Pass
-    from autograder.mistakes.nginx_syntax import Statement
+    from autograder.stack.proxies.nginx_syntax import Statement
 
 
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:

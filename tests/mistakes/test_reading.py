@@ -13,7 +13,7 @@ from autograder.mistakes.catalogue import find_mistakes, mistakes
 from autograder.mistakes.finding import Finding
 from autograder.mistakes.mistake import MAX_QUOTE
 from autograder.mistakes.nginx_config import read_nginx, split_port
-from autograder.mistakes.nginx_syntax import MAX_BYTES, MAX_DEPTH, UnreadableError, read_statements
+from autograder.stack.proxies.nginx_syntax import MAX_BYTES, MAX_DEPTH, UnreadableError, read_statements
 
 if TYPE_CHECKING:
     from pathlib import Path

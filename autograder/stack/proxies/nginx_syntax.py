@@ -23,12 +23,18 @@ MAX_STATEMENTS = 20_000
 MAX_DEPTH = 20
 """Blocks inside blocks; nginx itself needs six."""
 MAX_INCLUDE_DEPTH = 8
+HOME = "/etc/nginx"
+"""Where the folder of the main file lies on a machine: absolute includes below it are found."""
 _FAR = 400
 """A word is looked for at most this many characters after the one before it."""
 
 
 class UnreadableError(Exception):
     """The config cannot be read as one: broken, or beyond a limit."""
+
+
+class TooLargeError(UnreadableError):
+    """The config is beyond a limit."""
 
 
 @dataclass(frozen=True)
@@ -63,43 +69,79 @@ class Statement:
         return tuple(arg.text for arg in self.args)
 
 
+@dataclass(frozen=True)
+class Text:
+    """A config as far as it can be read.
+
+    ``missing`` are the arguments of includes without a pattern that name no file; ``broken`` says where reading
+    stopped, and why (empty if it did not).
+    """
+
+    statements: tuple[Statement, ...]
+    missing: tuple[Word, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
 def read_statements(files: Mapping[str, bytes], main: str) -> tuple[Statement, ...]:
     """The statements of ``main``, each include replaced by what it names in ``files`` (nothing, if nothing).
 
-    Raises :class:`UnreadableError`.
+    The folder of ``main`` stands for :data:`HOME`. Raises :class:`UnreadableError`.
     """
     return _Reading(files, posixpath.dirname(main)).file(main, 0)
+
+
+def read_text(files: Mapping[str, bytes], main: str) -> Text:
+    """As :func:`read_statements`, but what cannot be read is left out and said.
+
+    Raises :class:`TooLargeError` alone, because half of a huge config would be a wrong answer.
+    """
+    reading = _Reading(files, posixpath.dirname(main), lenient=True)
+    return Text(reading.file(main, 0), tuple(reading.missing), tuple(dict.fromkeys(reading.broken)))
 
 
 class _Reading:
     """One config being read: what was read already, and how much more may be."""
 
-    def __init__(self, files: Mapping[str, bytes], folder: str) -> None:
+    def __init__(self, files: Mapping[str, bytes], folder: str, *, lenient: bool = False) -> None:
         self.files = files
         self.folder = folder
+        self.lenient = lenient
         self.parsed: dict[str, tuple[Statement, ...]] = {}
         self.bytes_left = MAX_BYTES
         self.statements_left = MAX_STATEMENTS
+        self.missing: list[Word] = []
+        self.broken: list[str] = []
 
     def file(self, name: str, depth: int) -> tuple[Statement, ...]:
         if name not in self.files or depth > MAX_INCLUDE_DEPTH:
-            raise UnreadableError(f"{name} is not there, or includes itself")
+            self._stop(f"{name} is not there, or includes itself")
+            return ()
         if name not in self.parsed:
             data = self.files[name]
             self.bytes_left -= len(data)
             if self.bytes_left < 0:
-                raise UnreadableError(f"more than {MAX_BYTES} bytes of config")
-            self.parsed[name] = _statements(_words(name, data))
+                raise TooLargeError(f"more than {MAX_BYTES} bytes of config")
+            self.parsed[name], fault = _statements(_words(name, data))
+            if fault:
+                self._stop(fault)
         return self._with_includes(self.parsed[name], depth)
+
+    def _stop(self, fault: str) -> None:
+        if not self.lenient:
+            raise UnreadableError(fault)
+        self.broken.append(fault)
 
     def _with_includes(self, statements: tuple[Statement, ...], depth: int) -> tuple[Statement, ...]:
         self.statements_left -= len(statements) + 1
         if self.statements_left < 0:
-            raise UnreadableError(f"more than {MAX_STATEMENTS} statements")
+            raise TooLargeError(f"more than {MAX_STATEMENTS} statements")
         whole: list[Statement] = []
         for statement in statements:
             if statement.name == "include" and len(statement.args) == 1:
-                for name in self._named(statement.args[0].text):
+                named = self._named(statement.args[0].text)
+                if not named and not set(statement.args[0].text) & set("*?["):
+                    self.missing.append(statement.args[0])
+                for name in named:
                     whole.extend(self.file(name, depth + 1))
             elif statement.block is not None:
                 whole.append(replace(statement, block=self._with_includes(statement.block, depth)))
@@ -108,7 +150,8 @@ class _Reading:
         return tuple(whole)
 
     def _named(self, pattern: str) -> list[str]:
-        """Files an include names: relative ones below the folder of the main file, as nginx resolves them."""
+        """Files an include names: those below the folder of the main file, as nginx resolves them."""
+        pattern = pattern.removeprefix(f"{HOME}/")
         parts = pattern.split("/")
         if len(pattern) > 255 or pattern.startswith("/") or ".." in parts or pattern.count("*") > 4:
             return []
@@ -155,31 +198,44 @@ def _words(name: str, data: bytes) -> Iterator[_Token]:
             raise UnreadableError(str(error)) from error
 
 
-def _statements(tokens: Iterator[_Token]) -> tuple[Statement, ...]:
-    """Put words together into statements, without recursion: depth is the writer's choice, not ours."""
+def _statements(tokens: Iterator[_Token]) -> tuple[tuple[Statement, ...], str]:
+    """Put words together into statements, without recursion: depth is the writer's choice, not ours.
+
+    Returns what was whole before a fault, open blocks closed, and the fault (empty if there is none).
+    """
     blocks: list[list[Statement]] = [[]]
     heads: list[list[Word]] = []
     words: list[Word] = []
-    for word, quoted in tokens:
-        mark = "" if quoted else word.text
-        if mark == ";":
-            if not words:
-                raise UnreadableError(f"{word.file}:{word.line}: nothing before ';'")
-            blocks[-1].append(Statement(words[0], tuple(words[1:])))
-            words = []
-        elif mark == "{":
-            if not words or len(blocks) > MAX_DEPTH:
-                raise UnreadableError(f"{word.file}:{word.line}: a block without a name, or too deep")
-            heads.append(words)
-            blocks.append([])
-            words = []
-        elif mark == "}":
-            if words or not heads:
-                raise UnreadableError(f"{word.file}:{word.line}: unexpected '}}'")
-            head, inner = heads.pop(), blocks.pop()
-            blocks[-1].append(Statement(head[0], tuple(head[1:]), tuple(inner)))
-        else:
-            words.append(word)
-    if words or heads:
-        raise UnreadableError("the file ends in the middle of a statement")
-    return tuple(blocks[0])
+
+    def close() -> None:
+        head, inner = heads.pop(), blocks.pop()
+        blocks[-1].append(Statement(head[0], tuple(head[1:]), tuple(inner)))
+
+    fault = ""
+    try:
+        for word, quoted in tokens:
+            mark = "" if quoted else word.text
+            if mark == ";":
+                if not words:
+                    raise UnreadableError(f"{word.file}:{word.line}: nothing before ';'")
+                blocks[-1].append(Statement(words[0], tuple(words[1:])))
+                words = []
+            elif mark == "{":
+                if not words or len(blocks) > MAX_DEPTH:
+                    raise UnreadableError(f"{word.file}:{word.line}: a block without a name, or too deep")
+                heads.append(words)
+                blocks.append([])
+                words = []
+            elif mark == "}":
+                if words or not heads:
+                    raise UnreadableError(f"{word.file}:{word.line}: unexpected '}}'")
+                close()
+            else:
+                words.append(word)
+        if words or heads:
+            raise UnreadableError("the file ends in the middle of a statement")
+    except UnreadableError as error:
+        fault = str(error)
+        while heads:
+            close()
+    return tuple(blocks[0]), fault
