@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
+
+from autograder.stack.shop import CHECKOUT
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+
+
+_NONCE = re.compile(rb"[A-Za-z0-9-]{1,128}")
+REASONS = {200: "OK", 401: "Unauthorized", 500: "Internal Server Error", 503: "Service Unavailable"}
+"""What goes with the status that the shop decides on."""
+
+
+def nonce_of(raw: bytes) -> str:
+    """The nonce as the journal takes it; ``-`` if there is none, or none that fits on a line of the journal."""
+    return raw.decode() if _NONCE.fullmatch(raw) else "-"
+
+
+def is_checkout(path: bytes) -> bool:
+    """Whether this path (with or without a query) is the costly page."""
+    return path.startswith(CHECKOUT.encode())
 
 
 class Asked(Protocol):
