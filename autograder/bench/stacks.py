@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import ManyHandsError
@@ -27,7 +28,7 @@ _COLD, _COLD_DOCKER, _TIMES = 15, 5, 20
 
 
 def config(more: str = "") -> dict[str, bytes]:
-    """nginx in front of the three servers; ``more`` makes it another config that does the same."""
+    """A config: nginx in front of the three servers; ``more`` makes it another config that does the same."""
     members = "".join(f"server {server.name}:8080; " for server in STACK.servers)
     return {
         "nginx.conf": f"""# {more}
@@ -127,8 +128,8 @@ def _idle_mb() -> float:
     for process in family(os.getpid()):
         if process.pid == os.getpid():
             continue
-        with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as file:
-            total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+        total += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
     return total / 1024
 
 
