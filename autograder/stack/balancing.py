@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autograder.stack.engine import EngineError
-from autograder.stack.proxies.proxy import CANDIDATE_FOLDER, MARKER_FOLDER, ConfigFault, Loaded, proxy_named
+from autograder.stack.proxies.proxy import MARKER_FOLDER, ConfigFault, Loaded, proxy_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,34 +58,49 @@ class RunningBalancer:
 
     def check(self, files: Mapping[str, bytes]) -> tuple[ConfigFault, ...]:
         """Ask the balancer itself whether a config is valid; empty if it is. Changes nothing that runs."""
+        try:
+            return self._put_and_check(files)
+        finally:
+            self._put_back()
+
+    def _put_and_check(self, files: Mapping[str, bytes]) -> tuple[ConfigFault, ...]:
+        # Checked where it will lie: a config may name its own files by absolute paths.
         if self.balancer.config not in files:
             return (ConfigFault(f"there is no {self.balancer.config}", "", 0),)
-        self._machines.put(self.balancer.name, CANDIDATE_FOLDER, files)
-        ran = self._machines.run(self.balancer.name, self._proxy.check_command(CANDIDATE_FOLDER, self.balancer.config))
+        self._machines.put(self.balancer.name, self._proxy.folder, files)
+        ran = self._machines.run(
+            self.balancer.name, self._proxy.check_command(self._proxy.folder, self.balancer.config)
+        )
         if ran.exit_code == 0:
             return ()
-        faults = self._proxy.faults(ran.err + ran.out, CANDIDATE_FOLDER)
+        faults = self._proxy.faults(ran.err + ran.out, self._proxy.folder)
         last = (ran.err.strip() or f"the check ended with code {ran.exit_code}").splitlines()[-1]
         return faults or (ConfigFault(last, "", 0),)
+
+    def _put_back(self) -> None:
+        # What is on disk must be what runs: its files may be read again at any time.
+        if self.running is not None:
+            self._machines.put(self.balancer.name, self._proxy.folder, self.running)
 
     def apply(self, files: Mapping[str, bytes]) -> Applied:
         """Check a config, put it in place, reload (or start) the balancer, and wait until it is what runs."""
         began = time.monotonic()
         digest = config_digest(files)
-        faults = self.check(files)
         draining = 0
+        faults = self._put_and_check(files)
         if not faults:
-            faults, draining = self._load(files, digest)
-        if not faults:
+            faults, draining = self._load(digest)
+        if faults:
+            self._put_back()
+        else:
             if self.running is not None and config_digest(self.running) != digest:
                 self.last_known_good = self.running
             self.running = dict(files)
         return Applied(not faults, digest, faults, time.monotonic() - began, draining)
 
-    def _load(self, files: Mapping[str, bytes], digest: str) -> tuple[tuple[ConfigFault, ...], int]:
+    def _load(self, digest: str) -> tuple[tuple[ConfigFault, ...], int]:
         node = self.balancer.name
         word = f"{next(self._generation)}-{digest}"
-        self._machines.put(node, self._proxy.folder, files)
         self._machines.put(node, MARKER_FOLDER, self._proxy.marker(word))
         if self._machines.state(node).up:
             refused = self._proxy.reload(self._machines, node)
@@ -97,12 +112,9 @@ class RunningBalancer:
             loaded = self._proxy.wait_loaded(self._machines, node, word, _LOAD_TIMEOUT)
             if loaded.markers == (word,):
                 return (), loaded.draining
-        why = self._proxy.faults(refused or self._machines.logs(node), self._proxy.folder)
-        # What is on disk must be what runs, also after a refusal: put the running config back.
-        if self.running is not None:
-            self._machines.put(node, self._proxy.folder, self.running)
+        said = refused or loaded.said or self._machines.logs(node)
         state = "kept the old config" if loaded.up and self.running is not None else "did not start"
-        return (why or (ConfigFault(f"{node} {state}", "", 0),)), 0
+        return self._proxy.faults(said, self._proxy.folder) or (ConfigFault(f"{node} {state}", "", 0),), 0
 
     def roll_back(self) -> Applied:
         """Apply the last known good config. Raises :class:`EngineError` if none was ever loaded before this one."""

@@ -8,24 +8,22 @@ own (nginx.org/en/docs/ngx_core_module.html#error_log; holds since 1.5.2).
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autograder.stack.engine import OPT
-from autograder.stack.procfs import family, wait_until
-from autograder.stack.proxies.proxy import MARKER_FOLDER, ConfigFault, Loaded
+from autograder.stack.proxies.nginx_processes import MARKER
+from autograder.stack.proxies.proxy import MARKER_FOLDER, ConfigFault, Loaded, RunTime, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from autograder.stack.engine import Machines
 
+_ON_NODE = "autograder.stack.proxies.nginx_processes"
 _PROGRAM = f"{OPT}/nginx/nginx"
-_MARKER = "/run/manyhands/loaded-"
 _FAULT = re.compile(
     r"\[(emerg|alert|crit|error)\] (?:\d+#\d+: )?(?P<message>.*?)(?: in (?P<file>\S+?):(?P<line>\d+))?$"
 )
-_DRAINING = "shutting down"
 
 
 class Nginx:
@@ -36,18 +34,23 @@ class Nginx:
 
     def command(self, config: str) -> tuple[str, ...]:
         """See :class:`Proxy`."""
-        return (*self._base(self.folder, config), "-g", f"daemon off; include {MARKER_FOLDER}/marker.conf;")
+        # With an empty NGINX in its environment nginx takes itself for a new binary that inherited no sockets: it
+        # stays in the foreground whatever the config says of `daemon` (src/core/nginx.c, ngx_add_inherited_sockets).
+        return (
+            *("/usr/bin/env", "NGINX=", *self._base(self.folder, config)),
+            *("-g", f"include {MARKER_FOLDER}/marker.conf;"),
+        )
 
     def check_command(self, folder: str, config: str) -> tuple[str, ...]:
         """See :class:`Proxy`."""
-        return (*self._base(folder, config), "-g", "daemon off;", "-t")
+        return (*self._base(folder, config), "-t")
 
     def _base(self, folder: str, config: str) -> tuple[str, ...]:
         return (_PROGRAM, "-p", "/var/lib/nginx/", "-c", f"{folder}/{config}", "-e", "stderr")
 
     def marker(self, word: str) -> Mapping[str, bytes]:
         """See :class:`Proxy`."""
-        return {"marker.conf": f"error_log stderr notice;\nerror_log {_MARKER}{word} emerg;\n".encode()}
+        return {"marker.conf": f"error_log stderr notice;\nerror_log {MARKER}{word} emerg;\n".encode()}
 
     def faults(self, output: str, folder: str) -> tuple[ConfigFault, ...]:
         """See :class:`Proxy`."""
@@ -56,7 +59,7 @@ class Nginx:
             if match := _FAULT.search(text):
                 file = (match["file"] or "").removeprefix(f"{folder}/")
                 found.append(ConfigFault(match["message"], file, int(match["line"] or 0)))
-        return tuple(found)
+        return tuple(dict.fromkeys(found))  # it tries five times to bind
 
     def reload(self, machines: Machines, node: str) -> str:
         """See :class:`Proxy`."""
@@ -71,33 +74,21 @@ class Nginx:
         """See :class:`Proxy`."""
         return self._read(machines, node, None, 0)
 
+    def runtime(self, machines: Machines, node: str) -> RunTime:
+        """See :class:`Proxy`. Open-source nginx does not tell what it thinks of its servers."""
+        version = machines.run(node, (_PROGRAM, "-v")).err.rpartition("/")[2].strip()
+        told = machines.call(node, f"{_ON_NODE}:runtime", {"pid": machines.state(node).pid})
+        return RunTime(
+            version,
+            tuple(Worker(**worker) for worker in told["workers"]),
+            tuple(told["listening"]),
+            told["connections"],
+        )
+
     def _read(self, machines: Machines, node: str, word: str | None, timeout: float) -> Loaded:
         pid = machines.state(node).pid
         if pid is None:
             return Loaded(up=False, markers=(), draining=0)
         payload = {"pid": pid, "word": word, "timeout": timeout}
-        reply = machines.call(node, f"{__name__}:state_on_node", payload)
-        return Loaded(up=reply["up"], markers=tuple(reply["markers"]), draining=reply["draining"])
-
-
-def state_on_node(payload: dict[str, Any]) -> dict[str, Any]:
-    """Runs on the node: what the workers of the master ``pid`` have loaded; waits for ``word`` if one is given."""
-
-    def look() -> Loaded:
-        processes = family(payload["pid"])
-        workers = [p for p in processes if p.title.startswith("nginx: worker process")]
-        serving = [p for p in workers if _DRAINING not in p.title]
-        markers = {
-            file.removesuffix(" (deleted)").rpartition(_MARKER)[2]
-            for process in serving
-            for file in process.files
-            if _MARKER in file
-        }
-        return Loaded(up=bool(processes), markers=tuple(sorted(markers)), draining=len(workers) - len(serving))
-
-    def reached() -> Loaded | None:
-        now = look()
-        return now if not now.up or now.markers == (payload["word"],) else None
-
-    waited = wait_until(reached, payload["timeout"]) if payload["word"] else None
-    return asdict(waited or look())
+        reply = machines.call(node, f"{_ON_NODE}:state", payload)
+        return Loaded(**{**reply, "markers": tuple(reply["markers"])})

@@ -6,7 +6,7 @@ different for every apply. So the answer to "which config runs?" is read from th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from autograder.stack.engine import Machines
 
 MARKER_FOLDER = "/run/manyhands/marker"
-CANDIDATE_FOLDER = "/run/manyhands/candidate"
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,50 @@ class Loaded:
     """What runs. ``markers`` are those of workers that accept connections: exactly one when a reload is complete.
 
     ``draining`` counts old workers that only finish what they have. ``up`` is False when the program is gone.
+    ``said`` is what the program wrote about a reload that failed.
     """
 
     up: bool
     markers: tuple[str, ...]
     draining: int
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker process. ``connections`` are open ones of all kinds; ``draining``: it takes no new ones."""
+
+    pid: int
+    age_s: float
+    draining: bool
+    connections: int
+
+
+@dataclass(frozen=True)
+class ServerNow:
+    """A server as the program sees it now. ``weight`` and ``sessions`` are its own numbers."""
+
+    pool: str
+    name: str
+    address: str
+    status: str
+    weight: float
+    sessions: int
+
+
+@dataclass(frozen=True)
+class RunTime:
+    """What a balancer's processes do now.
+
+    ``listening`` are the places it takes connections at (``0.0.0.0:80``, ``[::]:443``, ``unix:/path``); ``connections``
+    counts the established ones to each server's ``address:port``; ``servers`` is empty where the program does not tell.
+    """
+
+    version: str
+    workers: tuple[Worker, ...] = ()
+    listening: tuple[str, ...] = ()
+    connections: Mapping[str, int] = field(default_factory=dict)
+    servers: tuple[ServerNow, ...] = ()
 
 
 class Proxy(Protocol):
@@ -67,10 +105,16 @@ class Proxy(Protocol):
         """Ask for a reload. Returns what the program said if it refused, else an empty string."""
 
     def wait_loaded(self, machines: Machines, node: str, word: str, timeout: float) -> Loaded:
-        """Wait until only workers with this marker accept connections; returns the state then, or at the time limit."""
+        """Wait until only workers with this marker accept connections, or the program says that it will not load it.
+
+        Returns the state then, or at the time limit.
+        """
 
     def loaded(self, machines: Machines, node: str) -> Loaded:
         """What runs now."""
+
+    def runtime(self, machines: Machines, node: str) -> RunTime:
+        """What its processes do now. Raises :class:`~autograder.stack.engine.NodeDownError` if it is not up."""
 
 
 def proxy_named(name: str) -> Proxy:
