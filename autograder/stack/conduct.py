@@ -6,11 +6,20 @@ All of it is done at the server itself, with no rights and no kernel module, and
   ``SO_ATTACH_FILTER``): the other side sees real retransmissions and real connect timeouts;
 * latency and jitter pass before the server looks at what arrived;
 * a full disk is a real file system without room: the shop's write fails with ENOSPC, and it answers 500 at once.
+
+:func:`behave` and :func:`conduct_of` run on the server's node, beside the shop, which they reach through a socket in
+``/tmp``; no balancer can see it. A shop that was restarted knows of nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import socket
 from dataclasses import dataclass
+from typing import Any
+
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,3 +50,35 @@ class Conduct:
 
 WELL = Conduct()
 """Nothing is wrong."""
+
+
+def desk_path(server: str) -> str:
+    """Where a running shop takes orders, on its node."""
+    return f"/tmp/shop-{server}.sock"
+
+
+def behave(payload: dict[str, Any]) -> dict[str, Any]:
+    """Runs on the node: make ``payload["server"]`` behave as the other keys, :class:`Conduct`'s fields, say.
+
+    Returns when it is in force, with the conduct as a dict. Raises :class:`RuntimeError` with the shop's reason if it
+    cannot be, and :class:`TimeoutError` if the shop does not answer, as one that is paused.
+    """
+    return _order(payload["server"], {key: value for key, value in payload.items() if key != "server"})
+
+
+def conduct_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """Runs on the node: how ``payload["server"]`` behaves now, as a dict of :class:`Conduct`'s fields."""
+    return _order(payload["server"], None)
+
+
+def _order(server: str, order: dict[str, Any] | None) -> dict[str, Any]:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as desk:
+        desk.settimeout(_PATIENCE)
+        desk.connect(desk_path(server))
+        desk.sendall(json.dumps(order).encode() + b"\n")
+        with desk.makefile("rb") as answers:
+            answer = json.loads(answers.readline() or '{"error": "the shop ended"}')
+    if "error" in answer:
+        raise RuntimeError(f"{server}: {answer['error']}")
+    conduct: dict[str, Any] = answer["ok"]
+    return conduct

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.stack.engine import JOURNAL, OPT, EngineError, NodeDownError, NodeState, Ran
 from autograder.stack.model import CLIENTS
 from autograder.stack.namespace import system_mounts
-from autograder.stack.shop import ShopSpec
+from autograder.stack.shop import DISK, ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 NETWORK = "198.18.0.1/15"
 _LIBRARIES = ("uvloop", "h2", "hpack", "hyperframe", "dnslib")
+_DISK_BYTES = 1 << 20
 _GRACE = 5.0
 """Seconds a reply may take beyond the time limit of the thing asked for."""
 
@@ -79,7 +80,7 @@ class LocalMachines:
         owner = os.pidfd_open(os.getpid())
         try:
             self._process = subprocess.Popen(
-                [*_sandbox(), "--", *_keeper_command(owner)],
+                [*_sandbox(), *_disks(stack), "--", *_keeper_command(owner)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -267,6 +268,13 @@ def _sandbox() -> tuple[str, ...]:
         *("--dev", "/dev", "--proc", "/proc", "--size", str(256 << 20), "--tmpfs", "/nodes"),
         *("--size", str(64 << 20), "--tmpfs", "/run", "--dir", JOURNAL, "--tmpfs", "/tmp", "--chdir", "/"),
     )
+
+
+def _disks(stack: Stack) -> list[str]:
+    """Arguments that give each server a small disk of its own."""
+    return [
+        word for server in stack.servers for word in ("--size", str(_DISK_BYTES), "--tmpfs", f"{DISK}/{server.name}")
+    ]
 
 
 def _library(name: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The small shop that every server runs: finite capacity, a queue, and a real crash when it is overloaded.
 
-It runs on the node with nothing but the standard library: ``serve(spec)`` never returns. A request takes one of
+It runs on the node with the standard library and uvloop: ``serve(spec)`` never returns. A request takes one of
 ``workers`` for ``service_ms`` if it is a checkout, else for ``page_ms``; while all are busy it waits. When more than
 ``queue`` requests wait, the process ends the way the kernel's out-of-memory killer ends it (exit code 137), and
 everything it held is lost.
@@ -8,35 +8,59 @@ everything it held is lost.
 Each answer carries ``X-Served-By`` and a receipt, and is written to the server's journal before it is sent. So a
 request counts for a server only if its nonce *and* the receipt that the client got are in that server's journal:
 a balancer that mirrors requests or invents answers cannot forge it.
+
+A checkout, and a page that opens a session, first write a line to the ledger on the server's own small disk, a block
+at a time. When a block cannot be written because the disk is full, the page is answered 500 at once, and so is the
+next that needs the ledger. A page of a session that exists needs no disk.
+
+What arrives, and in which protocol, is the business of :mod:`autograder.stack.reception` and the dialects.
 """
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import json
 import os
-import secrets
 import sys
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from autograder.stack.conduct import WELL, Conduct
 from autograder.stack.engine import JOURNAL
+from autograder.stack.service import drawing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autograder.stack.dialects.dialect import Asked
     from autograder.stack.model import Server
 
 NONCE_HEADER = "x-request-nonce"
 RECEIPT_HEADER = "x-receipt"
-CHECKOUT = "/checkout"
 STATUS_PATH = "/-/status"
+METRICS_PATH = "/-/metrics"
+DISK = "/run/manyhands/disk"
 KILLED = 137
-_MAX_HEAD = 64 * 1024
+
+NEW, KNOWN, STALE = range(3)
+"""Whether a request came without a session, with a valid one, or with one that this server's clock does not accept."""
+
+_MEMORY_AT_REST = 0.2
+"""Part of its memory that a shop takes when nobody waits."""
+
+_LEDGER_BYTES = 64 * 1024
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class ShopSpec:
-    """What one shop process is told: its server's numbers and the address to listen on."""
+    """What one shop process is told: its server's numbers and the address to listen on.
+
+    ``host`` is an IPv4 or IPv6 address, or ``unix:/path``; the other words are those of :class:`model.Server`.
+    """
 
     name: str
     host: str
@@ -45,153 +69,215 @@ class ShopSpec:
     service_ms: float
     page_ms: float
     queue: int
+    service: str = "constant"
+    memory_mb: float = 512.0
+    speaks: str = "http"
+    certificate: str = ""
     journal: str = JOURNAL
+    disk: str = DISK
 
     @classmethod
     def of(cls, server: Server, host: str) -> ShopSpec:
         """The spec for ``server`` at address ``host``."""
-        return cls(server.name, host, server.port, server.workers, server.service_ms, server.page_ms, server.queue)
+        return cls(
+            *(server.name, host, server.port, server.workers, server.service_ms, server.page_ms, server.queue),
+            *(server.service, server.memory_mb, server.speaks, server.certificate),
+        )
 
 
 class Shop:
-    """The state of one running shop: workers, queue, counters, journal."""
+    """The state of one running shop: workers, queue, counters, journal, ledger. What dialects see as ``Counting``."""
 
     def __init__(self, spec: ShopSpec) -> None:
         self.spec = spec
+        self.name = spec.name
+        self.name_bytes = spec.name.encode()
+        self.conduct = WELL
         self.busy = 0
-        self.waiting: collections.deque[_Connection] = collections.deque()
+        self.waiting: collections.deque[Asked] = collections.deque()
         self.served = 0
         self.peak = 0
+        self.statuses: collections.Counter[int] = collections.Counter()
+        self._page = f"Welcome to the shop. You were served by {spec.name}.\n".encode()
+        self._draw = drawing(spec.service, spec.name)
+        self._owed_ms = 0.0
+        self._held: list[Callable[[], None]] = []
+        self._date = (0, b"")
         os.makedirs(spec.journal, exist_ok=True)
         # One write() per answer, appended by the kernel: complete up to the last answer whenever the process dies.
         self._journal = os.open(f"{spec.journal}/{spec.name}", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self._receipts = secrets.token_hex(4)
+        self.disk = f"{spec.disk}/{spec.name}"
+        self._ledger = _open_ledger(self.disk)
+        self._ledger_size = 0
+        self._unwritten = b""
+        self._complained = False
+        self._room = _BLOCK
+        self._receipts = os.urandom(4).hex()
 
-    def arrive(self, connection: _Connection) -> None:
+    def arrive(self, asked: Asked) -> None:
         """A whole request is there: serve it now, let it wait, or die of it."""
-        if self.busy < self.spec.workers:
-            self._begin(connection)
-            return
-        self.waiting.append(connection)
+        session = getattr(asked, "session", NEW)
+        if self.conduct.failing or ((asked.checkout or session != KNOWN) and not self._note(asked)):
+            self._answer(asked, 500)
+        elif self.busy < self.spec.workers:
+            self._begin(asked)
+        else:
+            self.waiting.append(asked)
+            self.peak = max(self.peak, len(self.waiting))
+            if len(self.waiting) > self.spec.queue:
+                self._die()
+
+    def _die(self) -> None:
         held = len(self.waiting)
-        self.peak = max(self.peak, held)
-        if held > self.spec.queue:
-            sys.stderr.write(
-                f"{self.spec.name}: out of memory: {held} requests waiting, room for {self.spec.queue}; killed\n"
-            )
-            sys.stderr.flush()
-            os._exit(KILLED)
+        sys.stderr.write(
+            f"{self.name}: out of memory: {held} requests waiting, room for {self.spec.queue};"
+            f" {self.memory_mb():.0f} MB of {self.spec.memory_mb:.0f} MB in use; killed\n"
+        )
+        sys.stderr.flush()
+        os._exit(KILLED)
 
-    def _begin(self, connection: _Connection) -> None:
+    def _begin(self, asked: Asked) -> None:
+        mean = self.spec.service_ms if asked.checkout else self.spec.page_ms
+        takes_ms = self._draw(mean) * self.conduct.slowness
+        if takes_ms <= 0:
+            self._finish(asked, 0)
+            return
+        # Timers count whole milliseconds: what one is too short, the next is longer, and the mean is right.
+        takes_ms += self._owed_ms
+        whole_ms = max(0, round(takes_ms))
+        self._owed_ms = takes_ms - whole_ms
         self.busy += 1
-        takes_ms = self.spec.service_ms if connection.checkout else self.spec.page_ms
-        asyncio.get_running_loop().call_later(takes_ms / 1000.0, self._finish, connection)
+        asyncio.get_running_loop().call_later(whole_ms / 1000.0, self._finish, asked, 1)
 
-    def _finish(self, connection: _Connection) -> None:
-        self.busy -= 1
-        self.served += 1
-        receipt = f"{self._receipts}{self.served:x}"
-        os.write(self._journal, f"{connection.nonce} {receipt}\n".encode())
-        connection.answer(receipt)
+    def _finish(self, asked: Asked, workers: int) -> None:
+        self.busy -= workers
+        self._answer(asked, 401 if getattr(asked, "session", NEW) == STALE else 200)
         # A client that gave up still costs its place in the queue, as it does in a real server.
-        if self.waiting:
+        while workers and self.waiting and self.busy < self.spec.workers:
             self._begin(self.waiting.popleft())
 
+    def _answer(self, asked: Asked, status: int) -> None:
+        self.served += 1
+        self.statuses[status] += 1
+        receipt = f"{self._receipts}{self.served:x}"
+        os.write(self._journal, f"{asked.nonce} {receipt}\n".encode())
+        if self.conduct.cut_off:
+            self._held.append(lambda: asked.answer(receipt, status))
+        else:
+            asked.answer(receipt, status)
+
+    def _note(self, asked: Asked) -> bool:
+        """Write a line to the ledger, in whole blocks as most programs do; false if the disk has no room for it."""
+        self._unwritten += b"order %b\n" % asked.nonce.encode() if asked.checkout else b"session\n"
+        if len(self._unwritten) < self._room:
+            return True
+        try:
+            if self._ledger_size > _LEDGER_BYTES:
+                self.begin_ledger()
+            self._ledger_size += os.write(self._ledger, self._unwritten)
+        except OSError as error:
+            if not self._complained:  # once, as long as it lasts
+                sys.stderr.write(f"{self.name}: cannot write the ledger: {error.strerror}\n")
+                sys.stderr.flush()
+            self._complained, self._room = True, 0
+            return False
+        finally:
+            self._unwritten = b""
+        self._complained, self._room = False, _BLOCK
+        return True
+
+    def begin_ledger(self) -> None:
+        """Begin the ledger anew: it keeps what happened lately. The next line is written at once."""
+        with contextlib.suppress(OSError):  # there may be none
+            os.ftruncate(self._ledger, 0)
+        self._ledger_size = self._room = 0
+
+    def behave(self, conduct: Conduct) -> None:
+        """From now on, behave so. What is still to be sent when the cable is put back is sent then, as TCP would."""
+        self.conduct = conduct
+        if not conduct.cut_off:
+            held, self._held = self._held, []
+            for send in held:
+                send()
+
+    def unless_cut_off(self, send: Callable[..., None], *arguments: Any) -> None:
+        """Send something now, or when the cable is back."""
+        if self.conduct.cut_off:
+            self._held.append(lambda: send(*arguments))
+        else:
+            send(*arguments)
+
+    def after_latency(self, go_on: Callable[[], None]) -> None:
+        """See :class:`Counting`: what the shop is given has been delayed already, by the reception."""
+        go_on()
+
+    def page(self) -> bytes:
+        """The body of every page."""
+        return self._page
+
+    def now(self) -> float:
+        """Seconds since 1970 by this server's own clock, which may be wrong."""
+        return time.time() + self.conduct.clock_s
+
+    def date(self) -> bytes:
+        """The time by this server's clock as an HTTP date."""
+        now = int(self.now())
+        if now != self._date[0]:
+            self._date = now, time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now)).encode()
+        return self._date[1]
+
+    def memory_mb(self) -> float:
+        """Memory in use: some at rest, and all of it when one request more waits than there is room for."""
+        used = _MEMORY_AT_REST + (1 - _MEMORY_AT_REST) * len(self.waiting) / (self.spec.queue + 1)
+        return self.spec.memory_mb * used
+
     def status(self) -> dict[str, Any]:
-        """Load now: busy workers, waiting requests, the longest queue so far, requests answered by this process."""
+        """Load now: busy workers, waiting requests, memory, the longest queue so far, requests answered so far."""
         return {
-            "name": self.spec.name,
+            "name": self.name,
             "busy": self.busy,
             "waiting": len(self.waiting),
             "peak_waiting": self.peak,
             "served": self.served,
             "workers": self.spec.workers,
             "queue": self.spec.queue,
+            "memory_mb": round(self.memory_mb(), 1),
+            "memory_limit_mb": self.spec.memory_mb,
         }
 
-
-class _Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection: requests one after another, bodies read and dropped."""
-
-    def __init__(self, shop: Shop) -> None:
-        self.shop = shop
-        self.nonce = "-"
-        self.checkout = False
-        self._buffer = b""
-        self._transport: asyncio.Transport | None = None
-        self._body_left = 0
-        self._working = False
-        self._close = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._transport = None
-
-    def data_received(self, data: bytes) -> None:
-        if self._body_left:
-            taken = min(self._body_left, len(data))
-            self._body_left -= taken
-            data = data[taken:]
-        self._buffer += data
-        if not self._working:
-            self._next_request()
-
-    def _next_request(self) -> None:
-        head, separator, rest = self._buffer.partition(b"\r\n\r\n")
-        if not separator:
-            if len(self._buffer) > _MAX_HEAD and self._transport:
-                self._transport.abort()
-            return
-        lines = head.decode("latin-1").split("\r\n")
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
-        }
-        length = headers.get("content-length", "0")
-        self._body_left = max(0, (int(length) if length.isdigit() else 0) - len(rest))
-        self._buffer = rest[int(length) if length.isdigit() else 0 :]
-        connection = headers.get("connection", "").lower()
-        self._close = connection == "close" or (lines[0].endswith("HTTP/1.0") and connection != "keep-alive")
-        path = lines[0].split(" ")[1] if lines[0].count(" ") >= 2 else "/"
+    def about(self, path: str) -> tuple[int, bytes] | None:
+        """Status and text of a page about the shop itself; those take no worker and are in no journal."""
         if path == STATUS_PATH:
-            self._send(json.dumps(self.shop.status()).encode(), "")
-            return
-        self._working = True
-        self.checkout = path.startswith(CHECKOUT)
-        nonce = headers.get(NONCE_HEADER, "-")
-        self.nonce = nonce if nonce.isascii() and nonce.replace("-", "").isalnum() else "-"
-        self.shop.arrive(self)
+            return (500 if self.conduct.failing else 200), json.dumps(self.status()).encode()
+        if path == METRICS_PATH:
+            return 200, self.metrics()
+        return None
 
-    def answer(self, receipt: str) -> None:
-        """Send the page for the request in hand, if the client is still there, and go on with the next."""
-        self._working = False
-        name = self.shop.spec.name
-        self._send(f"Welcome to the shop. You were served by {name}.\n".encode(), receipt)
-        if self._buffer:
-            self._next_request()
+    def metrics(self) -> bytes:
+        """The same for Prometheus (its text format, 0.0.4)."""
+        from autograder.stack.metrics import metrics
 
-    def _send(self, body: bytes, receipt: str) -> None:
-        if self._transport is None:
-            return
-        head = (
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-            f"Content-Length: {len(body)}\r\nX-Served-By: {self.shop.spec.name}\r\nX-Receipt: {receipt}\r\n"
-            f"Connection: {'close' if self._close else 'keep-alive'}\r\n\r\n"
-        )
-        self._transport.write(head.encode() + body)
-        if self._close:
-            self._transport.close()
+        return metrics(self.status(), self.statuses)
+
+
+def _open_ledger(disk: str) -> int:
+    """The ledger, anew. A server without a disk keeps none."""
+    try:
+        os.makedirs(disk, exist_ok=True)
+        return os.open(f"{disk}/ledger", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o644)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 async def serve(spec: ShopSpec, listening: int | None = None) -> None:
     """Listen and answer until killed; ``listening`` is a file descriptor told when connections are accepted."""
-    shop = Shop(spec)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(shop), spec.host, spec.port, backlog=4096, reuse_address=True
-    )
+    from autograder.stack.reception import Reception
+    from autograder.stack.trouble import take_orders
+
+    reception = Reception(Shop(spec))
+    await take_orders(reception)
+    await reception.open()
     if listening is not None:
         os.write(listening, b"1")
         os.close(listening)
-    async with server:
-        await server.serve_forever()
+    await asyncio.get_running_loop().create_future()
