@@ -91,6 +91,9 @@ KINDS = (
     "account",
     "resolver",  # address:port
     "name",  # a host name that must resolve at start
+    "own-name",  # one that must resolve to the balancer itself
+    "address",  # one that the balancer must have, besides those it listens at
+    "script",  # a file that must be there; its content does not matter
 )
 
 
