@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.mistakes.finding import Finding
 from autograder.mistakes.nginx_config import plain
+from autograder.stack.model import POPULATIONS
+from autograder.traffic.states import STATES
 
 if TYPE_CHECKING:
     from autograder.stack.proxies.nginx_syntax import Word
 
-CLIENTS = ("many", "office", "subnet", "few", "behind-cdn", "kept-alive")
-"""The populations a mistake may show under: many clients in many networks, one address (NAT), one /24, about five
-clients, one address with many ``X-Forwarded-For``, and connections that are kept."""
-STATES = ("all-up", "one-down")
+CLIENTS = POPULATIONS
+"""The populations a mistake may show under; :mod:`autograder.traffic.clients` says who they are."""
 ANY_ONE = "any one"
 """In a claimed share: whichever server the key chooses."""
 MAX_QUOTE = 200
@@ -37,7 +37,10 @@ class Example:
     share: Mapping[str, Mapping[str, float]]
     """Clients → server (or :data:`ANY_ONE`) → part of all requests that it answers; the others are not told."""
     state: str = "all-up"
-    """``one-down`` means that app2 has died."""
+    """One of ``STATES``; what happens in it happens to ``victim``."""
+    victim: str = "app2"
+    proxy: str = "nginx"
+    """The balancer that ``config`` is for."""
     failed: float = 0.0
     """Part of all requests that the clients see fail."""
     pages: str = "varied"
@@ -54,6 +57,8 @@ class LookAlike:
     why: str
     share: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     state: str = "all-up"
+    victim: str = "app2"
+    proxy: str = "nginx"
     pages: str = "varied"
     capacity: Capacity | None = None
 
