@@ -1,9 +1,10 @@
 """The process that keeps a local stack: it runs inside the stack's namespaces and obeys its owner.
 
-It is started by :mod:`autograder.stack.local` under bubblewrap, with nothing but the standard library and uvloop. Requests come
-in on standard input and replies go out on standard output, a line of JSON each, ``{"id": 3, "do": "run", …}`` →
-``{"id": 3, "ok": …}`` or ``{"id": 3, "error": "…"}``. When standard input closes, or the owner's process is gone, it
-ends; the kernel then ends everything else in its pid namespace, and with the last process go network and files.
+It is started by :mod:`autograder.stack.local` under bubblewrap, with nothing but the standard library and uvloop.
+Requests come in on standard input and replies go out on standard output, a line of JSON each: ``{"id": 3, "do":
+"run", …}`` → ``{"id": 3, "ok": …}`` or ``{"id": 3, "error": "…"}``. When standard input closes, or the owner's
+process is gone, it ends; the kernel then ends everything else in its pid namespace, and with the last process go
+network and files.
 
 Servers and calls are forks of this process, because a fork takes 2 ms and a fresh Python 60. A balancer runs in a
 second sandbox inside this one, which shares only the network: it sees neither the journals nor this process.
@@ -16,30 +17,29 @@ import base64
 import contextlib
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack import loop as event_loop
 from autograder.stack.call import invoke
+from autograder.stack.children import close_all_but, content, fork, fork_for_ever, limit, told
 from autograder.stack.engine import OPT
-from autograder.stack.namespace import make_root, own_addresses, system_mounts
+from autograder.stack.namespace import NODES, OWN_FOLDERS, make_root, own_addresses, system_mounts
+from autograder.stack.procfs import family_pids
 from autograder.stack.shop import ShopSpec, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NODES = "/nodes"
 _LOG_KEPT = 256 * 1024
-_OUTPUT_KEPT = 64 * 1024
-_FILE_LIMIT = 64 * 1024 * 1024
 _TIMED_OUT = 124
 _LINE_LIMIT = 64 * 1024 * 1024
+_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
+"""What a balancer may do in its sandbox: as much as in a container. Only one uid exists there."""
 
 
 @dataclass
@@ -48,6 +48,7 @@ class _Node:
 
     name: str
     shop: ShopSpec | None = None
+    mounts: tuple[str, ...] = ()
     argv: tuple[str, ...] = ()
     pid: int | None = None
     exit_code: int | None = None
@@ -68,16 +69,28 @@ class Keeper:
         self.bwrap: list[str] = []
 
     async def set_up(self, request: dict[str, Any]) -> None:
-        """Addresses, names and folders; then every server, listening."""
+        """Addresses, names and folders; then every server and name server, listening."""
         own_addresses(request["networks"])
         self.bwrap = request["bwrap"]
-        hosts = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in request["hosts"].items())
-        for name in request["balancers"]:
-            node = self.nodes[name] = _Node(name)
-            make_root(node.folder, hosts)
+        for plan in request["balancers"]:
+            mounts = tuple(f"/{name}" for name in OWN_FOLDERS) + tuple(plan["mounts"])
+            node = self.nodes[plan["name"]] = _Node(plan["name"], mounts=mounts)
+            folders = (*plan["folders"], *plan["mounts"])
+            make_root(node.folder, request["hosts"], plan["names"], plan["accounts"], folders)
         for spec in request["servers"]:
             self.nodes[spec["name"]] = _Node(spec["name"], shop=ShopSpec(**spec))
-        await asyncio.gather(*(self.start({"node": spec["name"]}) for spec in request["servers"]))
+        servers = (self.start({"node": spec["name"]}) for spec in request["servers"])
+        names = (self._answer_names(plan) for plan in request["balancers"] if plan["resolvers"])
+        await asyncio.gather(*servers, *names)
+
+    async def _answer_names(self, plan: dict[str, Any]) -> None:
+        from autograder.stack.names import answer
+
+        payload = {"resolvers": plan["resolvers"], "names": plan["names"]}
+        pid, ready = fork_for_ever(lambda telling: answer({**payload, "listening": telling}), sys.stderr.fileno())
+        self._watch(pid, None)
+        if not await told(ready, b"1"):
+            raise RuntimeError(f"no name server could listen on {', '.join(plan['resolvers'])}")
 
     async def put(self, request: dict[str, Any]) -> None:
         """Make a folder hold exactly the given files."""
@@ -87,12 +100,12 @@ class Keeper:
             os.unlink(folder)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder, exist_ok=True)
-        for name, content in request["files"].items():
+        for name, encoded in request["files"].items():
             path = _inside(folder, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(base64.b64decode(content))
+                file.write(base64.b64decode(encoded))
 
     async def start(self, request: dict[str, Any]) -> None:
         """Start a node's main process unless it is up."""
@@ -119,31 +132,22 @@ class Keeper:
         asyncio.get_running_loop().add_reader(reading, _read_log, node, reading)
 
     async def _fork_shop(self, spec: ShopSpec, output: int) -> int:
-        ready, listening = os.pipe()
-
-        def run() -> None:
-            os.dup2(output, 1)
-            os.dup2(output, 2)
-            _close_all_but(0, 1, 2, listening)
-            event_loop.run(serve(spec, listening))
-
-        pid = _fork(run)
-        os.close(listening)
+        pid, ready = fork_for_ever(lambda listening: serve(spec, listening), output)
         self._watch(pid, self.nodes[spec.name])
-        answer = await _told(ready, b"1")
-        if not answer:
-            raise RuntimeError(f"server {spec.name} could not listen on {spec.host}:{spec.port}")
+        if not await told(ready, b"1"):
+            where = spec.host if spec.host.startswith("unix:") else f"{spec.host} port {spec.port}"
+            raise RuntimeError(f"server {spec.name} could not listen on {where}")
         return pid
 
     async def _spawn_balancer(self, node: _Node, output: int) -> int:
-        info, told = os.pipe()
-        argv = [*self._sandbox(node), "--as-pid-1", "--info-fd", str(told), "--", *node.argv]
+        info, telling = os.pipe()
+        argv = [*self._sandbox(node), "--as-pid-1", "--info-fd", str(telling), "--", *node.argv]
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=(told,), preexec_fn=_limits
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=(telling,), preexec_fn=limit
         )
-        os.close(told)
+        os.close(telling)
         self._watch(process.pid, node)
-        answer = await _told(info, b"}")
+        answer = await told(info, b"}")
         if not answer:
             raise RuntimeError(f"the sandbox of {node.name} did not start: {node.log.decode(errors='replace')}")
         pid: int = json.loads(answer)["child-pid"]
@@ -151,17 +155,16 @@ class Keeper:
 
     def _sandbox(self, node: _Node) -> list[str]:
         """Command line of the balancer's own sandbox: it shares the network and nothing else."""
-        own = [
-            word for name in ("etc", "run", "var", "srv") for word in ("--bind", f"{node.folder}/{name}", f"/{name}")
-        ]
+        own = [word for mount in node.mounts for word in ("--bind", node.folder + mount, mount)]
         return [
             *self.bwrap,
             *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"),
-            *("--cap-drop", "ALL", "--cap-add", "CAP_NET_BIND_SERVICE"),
+            *("--cap-drop", "ALL", *(word for right in _RIGHTS for word in ("--cap-add", f"CAP_{right}"))),
             *system_mounts(),
             *("--ro-bind", f"{OPT}/nginx", f"{OPT}/nginx", "--ro-bind", f"{OPT}/haproxy", f"{OPT}/haproxy"),
+            *("--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
             *own,
-            *("--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"),
+            *("--remount-ro", "/", "--chdir", "/tmp"),
         ]
 
     def _watch(self, pid: int, node: _Node | None, done: Callable[[int], None] | None = None) -> None:
@@ -194,6 +197,23 @@ class Keeper:
         if number == signal.SIGKILL:
             await node.gone.wait()
 
+    async def pause(self, request: dict[str, Any]) -> None:
+        """Stop every process of a node, also those that are born meanwhile."""
+        node = self.nodes[request["node"]]
+        stopped: set[int] = set()
+        while node.pid is not None and (running := family_pids(node.pid) - stopped):
+            for pid in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+            stopped |= running
+
+    async def resume(self, request: dict[str, Any]) -> None:
+        """Let every process of a node go on."""
+        node = self.nodes[request["node"]]
+        for pid in family_pids(node.pid) if node.pid is not None else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
     async def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a program in the node's sandbox, or beside the keeper for servers and clients."""
         node = self.nodes.get(request["node"])
@@ -201,10 +221,10 @@ class Keeper:
         out, err = os.memfd_create("out"), os.memfd_create("err")
         try:
             process = subprocess.Popen(
-                [*sandbox, *request["argv"]], stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=_limits
+                [*sandbox, *request["argv"]], stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=limit
             )
             code = await self._ended(process.pid, request["timeout"])
-            return {"exit_code": code, "out": _content(out), "err": _content(err)}
+            return {"exit_code": code, "out": content(out), "err": content(err)}
         finally:
             os.close(out)
             os.close(err)
@@ -214,13 +234,13 @@ class Keeper:
         answer = os.memfd_create("answer")
 
         def run() -> None:
-            _close_all_but(0, 1, 2, answer)
+            close_all_but(0, 1, 2, answer)
             reply = invoke(request["function"], request["payload"])
             with os.fdopen(answer, "wb") as file:
                 file.write(json.dumps(reply).encode())
 
         try:
-            code = await self._ended(_fork(run), request["timeout"])
+            code = await self._ended(fork(run), request["timeout"])
             text = os.pread(answer, os.fstat(answer).st_size, 0)
         finally:
             os.close(answer)
@@ -262,37 +282,6 @@ def _inside(root: str, path: str) -> str:
     return joined
 
 
-def _fork(run: Callable[[], None]) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        run()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
-
-
-def _close_all_but(*keep: int) -> None:
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) not in keep:
-            with contextlib.suppress(OSError):
-                os.close(int(name))
-
-
-def _limits() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_LIMIT, _FILE_LIMIT))
-
-
-def _content(descriptor: int) -> str:
-    return os.pread(descriptor, _OUTPUT_KEPT, 0).decode(errors="replace")
-
-
 def _read_log(node: _Node, descriptor: int) -> None:
     try:
         data = os.read(descriptor, 65536)
@@ -304,26 +293,6 @@ def _read_log(node: _Node, descriptor: int) -> None:
         return
     node.log += data
     del node.log[:-_LOG_KEPT]
-
-
-async def _told(descriptor: int, end: bytes) -> bytes:
-    """Read until the writer has said ``end``; empty if it closed without."""
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(descriptor, readable.set)
-    text = b""
-    try:
-        while end not in text:
-            await readable.wait()
-            readable.clear()
-            data = os.read(descriptor, 4096)
-            if not data:
-                return b""
-            text += data
-        return text
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
 
 
 async def _obey(keeper: Keeper, request: dict[str, Any]) -> None:

