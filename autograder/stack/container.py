@@ -1,5 +1,6 @@
-"""What process 1 of a server's or the clients' container does. Runs there, with nothing but the standard library.
+"""What process 1 does in a server's container, the clients', and a balancer's machine. Runs there.
 
+It reads its order, a line of JSON, from standard input: an order may be too long for a command line, and holds keys.
 A kernel gives process 1 no default signal actions, so a program that does not care about TERM would live through
 it; servers and clients therefore end themselves here the way any other process would.
 """
@@ -10,13 +11,12 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autograder.stack import shop, wait
+from autograder.stack import loop, shop, wait
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -24,34 +24,88 @@ if TYPE_CHECKING:
 DOOR_PORT = 7000
 """Port of the clients' container that leads to the balancer."""
 
+_UNIX = "unix:"
+_NODE = "/node"
+_PATIENCE = 30.0
 
-def be_clients(order: dict[str, Any]) -> None:
-    """Own every client address and relay visitors to the balancer. Does not return.
 
-    ``order`` has ``own`` (the network all of whose addresses are ours), ``gateway`` (the address through which every
-    other node answers them, with its prefix length), ``wire`` (the network the nodes are on), ``balancer`` (address,
-    port), and ``servers`` (addresses and ports): once all of them accept connections, or ``patience`` seconds have
-    gone by, those that do not are told in a line of JSON on standard output.
+async def be_clients(order: dict[str, Any]) -> None:
+    """Own every client address and relay visitors to the balancer, too. Does not return.
+
+    Beside what :func:`be_machine` is told, ``order`` has ``balancer`` (address, port), ``door`` (our address
+    for visitors) and ``filled``: files that appear when the balancers' folders have in them what they should.
     """
-    device = json.loads(_ip("-json", "-4", "address", "show", "to", order["wire"]))[0]["ifname"]
-    _ip("route", "flush", "default")
-    _ip("route", "add", "local", order["own"], "dev", "lo")
-    _ip("address", "add", order["gateway"], "dev", device)
-    asyncio.run(_serve_clients(order))
+    _furnish(order, _devices())
+    # The door is connected while servers start, so its address may not be there yet; clients may bind it anyhow.
+    await asyncio.start_server(partial(_visit, *order["balancer"]), order["door"], DOOR_PORT)
+    await asyncio.gather(*(_appears(path) for path in order["filled"]))
+    await _stay(order)
 
 
-def _ip(*arguments: str) -> str:
-    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+async def be_machine(order: dict[str, Any]) -> None:
+    """Furnish the network namespace that this container owns, and see that it stays. Does not return.
+
+    ``order`` is what :meth:`autograder.stack.docker_plan.Plan.order` describes: ``network``, ``names``, ``wire`` and
+    ``listening``: once all of these accept connections, or ``patience`` seconds have gone by, those that do not are
+    told in a line of JSON on standard output.
+    """
+    _furnish(order, _devices())
+    await _stay(order)
 
 
-async def _serve_clients(order: dict[str, Any]) -> None:
-    visit = partial(_visit, *order["balancer"])
-    server = await asyncio.start_server(visit, "0.0.0.0", DOOR_PORT, family=socket.AF_INET)
-    deaf = await wait.listening({"addresses": order["servers"], "timeout": order["patience"]})
+async def be_shop(order: dict[str, Any]) -> None:
+    """Be a server: ``order`` has the fields of a :class:`ShopSpec`. Does not return."""
+    spec = shop.ShopSpec(**order)
+    if spec.host.startswith(_UNIX):
+        await _appears(f"{_NODE}/var/.ready")  # its folder may be one that the balancer has from the beginning
+    await shop.serve(spec)
+
+
+def _furnish(order: dict[str, Any], devices: dict[str, str]) -> None:
+    lines = [line.replace("{wire}", _wire(order, devices)) for line in order["network"]]
+    for family in ("-4", "-6"):
+        batch = "\n".join(line.removeprefix(f"{family} ") for line in lines if line.startswith(family))
+        if batch:
+            made = subprocess.run(["ip", family, "-batch", "-"], input=batch, capture_output=True, text=True)
+            if made.returncode:
+                sys.exit(f"the network could not be set up: {made.stderr.strip()}")
+
+
+def _devices() -> dict[str, str]:
+    """IPv4 address → network device."""
+    told = subprocess.run(["ip", "-json", "-4", "address"], check=True, capture_output=True, text=True).stdout
+    return {one["local"]: device["ifname"] for device in json.loads(told) for one in device["addr_info"]}
+
+
+def _wire(order: dict[str, Any], devices: dict[str, str]) -> str:
+    import ipaddress
+
+    wire = ipaddress.ip_network(order["wire"])
+    return next(device for address, device in devices.items() if ipaddress.ip_address(address) in wire)
+
+
+async def _stay(order: dict[str, Any]) -> None:
+    if order["names"]:
+        from autograder.stack import names
+
+        naming = asyncio.get_running_loop().create_task(names.answer(order["names"]))
+        naming.add_done_callback(_names_ended)
+    deaf = await wait.listening({"addresses": order["listening"], "timeout": order["patience"]})
     sys.stdout.write(json.dumps({"deaf": deaf}) + "\n")
     sys.stdout.flush()
-    async with server:
-        await server.serve_forever()
+    await asyncio.get_running_loop().create_future()
+
+
+def _names_ended(naming: asyncio.Task[Any]) -> None:
+    sys.stderr.write(f"the name server ended: {naming.exception()!r}\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+async def _appears(path: str) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        while not os.path.lexists(path):
+            await asyncio.sleep(0.01)
 
 
 async def _visit(
@@ -80,15 +134,14 @@ def _end(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
+_ROLES = {"clients": be_clients, "machine": be_machine, "shop": be_shop}
+
+
 def main() -> None:
-    """``clients JSON`` or ``shop JSON``."""
-    role, order = sys.argv[1:]
+    """``clients``, ``machine`` or ``shop``; the order on standard input."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, _end)
-    if role == "clients":
-        be_clients(json.loads(order))
-    else:
-        asyncio.run(shop.serve(shop.ShopSpec(**json.loads(order))))
+    loop.run(_ROLES[sys.argv[1]](json.loads(sys.stdin.buffer.readline())))
 
 
 if __name__ == "__main__":

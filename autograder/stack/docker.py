@@ -7,35 +7,34 @@ What a stack looks like on Docker is in :mod:`autograder.stack.docker_plan`, wha
 from __future__ import annotations
 
 import atexit
+import contextlib
 import io
-import ipaddress
 import json
 import os
 import posixpath
-import random
 import secrets
 import tarfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.container import DOOR_PORT
 from autograder.stack.docker_daemon import asking, connect
 from autograder.stack.docker_exec import TIMED_OUT, execute, give_order, read_line
 from autograder.stack.docker_image import ensure_image
+from autograder.stack.docker_making import make
 from autograder.stack.docker_owner import remove_stack, remove_strays
-from autograder.stack.docker_plan import NUMBERS, READY_SECONDS, Plan, python_on_node
+from autograder.stack.docker_plan import READY_SECONDS, Plan, python_on_node
+from autograder.stack.docker_programs import check_runs, own_programs, version_command
 from autograder.stack.engine import EngineError, NodeDownError, NodeState, Ran
 from autograder.stack.model import CLIENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from autograder.stack.model import Stack
 
-_AT_ONCE = 8
 _OUTPUT_KEPT = 64 * 1024
 _ANSWER_KEPT = 64 * 1024 * 1024
 _LOG_KEPT = 256 * 1024
@@ -43,6 +42,7 @@ _LOG_LINES = 4096
 _PUT_SECONDS = 30.0
 _GONE_SECONDS = 20
 _MAIN_PID = 1
+_LISTENING = "autograder.stack.wait:listening"
 
 # A link or a file in the folder's place goes too; nothing else is left in it.
 _UNPACK = """
@@ -59,6 +59,10 @@ class DockerEngine:
 
     name = "docker"
 
+    def __init__(self, programs: Mapping[str, Path] | None = None) -> None:
+        """``programs``: a user's own binaries to run instead of ours, by ``nginx`` and ``haproxy``."""
+        self._programs = own_programs(programs or {})
+
     def open(self, stack: Stack) -> DockerMachines:
         """See :meth:`autograder.stack.engine.Engine.open`."""
         api = connect()
@@ -66,7 +70,7 @@ class DockerEngine:
             with asking("prepare the stack"):
                 remove_strays(api)
                 image = ensure_image(api)
-            machines = DockerMachines(api, Plan(stack, secrets.token_hex(4), image, 0))
+            machines = DockerMachines(api, Plan(stack, secrets.token_hex(4), image, 0, self._programs))
         except BaseException:
             api.close()
             raise
@@ -82,17 +86,21 @@ class DockerEngine:
 class _Node:
     """A node's container and what Docker does not remember about it.
 
-    ``released`` tells a balancer that runs from one whose container only holds its place.
+    ``released`` tells a balancer that runs from one whose container only holds its place; ``machine`` is the container
+    that owns a balancer's network; ``late`` are signals that came while the node was paused.
     """
 
     name: str
     is_balancer: bool
     container: str = ""
+    machine: str = ""
     argv: tuple[str, ...] = ()
     released: bool = False
     starts: int = 0
     exit_code: int | None = None
+    paused: bool = False
     witness: tuple[int, str] = (0, "")
+    late: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -108,58 +116,54 @@ class DockerMachines:
         self._owner = os.getpid()
         self._stopped = False
         self._stopping = threading.Lock()
-        balancers = {balancer.name for balancer in plan.stack.balancers}
+        balancers = {balancer.name for balancer in plan.places.held}
         self._nodes = {name: _Node(name, name in balancers) for name in plan.stack.nodes}
         atexit.register(self._stop_at_exit)
 
     def set_up(self) -> None:
         """Make everything and start servers and clients; returns when the servers accept connections."""
-        with asking("set the stack up"), ThreadPoolExecutor(_AT_ONCE) as pool:
-            volumes = [pool.submit(self._api.create_volume, name, **how) for name, how in self._plan.volumes().items()]
-            self._plan = self._claim_networks(pool)
-            for volume in volumes:
-                volume.result()
-            list(pool.map(self._make, self._nodes.values()))
-        self._clients_are_ready()
+        with asking("set the stack up"):
+            self._plan, containers = make(self._api, self._plan)
+        for node in self._nodes.values():
+            node.container = containers[self._plan.container_name(node.name)]
+            if node.is_balancer:
+                node.machine = containers[self._plan.machine_name(node.name)]
+            else:
+                node.released, node.starts = True, 1
+        self._all_is_ready()
+        self.published = self._find_published()
+        self._check_programs()
 
-    def _claim_networks(self, pool: ThreadPoolExecutor) -> Plan:
-        """Create both networks on addresses that nobody on this daemon has; another stack may be as quick."""
-        import docker.errors
+    def _all_is_ready(self) -> None:
+        """Wait until the network is furnished and the servers accept connections."""
+        deaf = []
+        for node in self._nodes.values():
+            if node.name == CLIENTS or (node.is_balancer and self._plan.places.has_order(node.name)):
+                container = node.machine or node.container
+                with asking("read what the stack says", node.name):
+                    report = read_line(self._api, container, 1, 2 * READY_SECONDS)
+                    said = "" if report else self._api.logs(container, tail=_LOG_LINES).decode(errors="replace")
+                if report is None:
+                    raise EngineError(f"the network of {node.name} could not be set up", why=said.strip())
+                deaf += json.loads(report)["deaf"]
+        self._all_listen(deaf)
 
-        free = _free_numbers(self._api.networks())
-        random.shuffle(free)
-        for number in free:
-            plan = self._plan.with_number(number)
-            try:
-                _each(pool, partial(self._create_network, plan), plan.networks())
-            except docker.errors.APIError as error:
-                if "overlap" not in str(error.explanation):
-                    raise
-                _remove_networks(self._api, plan)
-                continue
-            return plan
-        raise EngineError(
-            "no addresses are free for another stack",
-            why=f"all {len(NUMBERS)} networks of 198.18.0.0/16 are taken on this Docker daemon",
-            remedy="stop a stack; docker network ls shows them",
-        )
-
-    def _create_network(self, plan: Plan, network: str) -> None:
-        from docker.types import IPAMConfig, IPAMPool
-
-        ipam = IPAMConfig(pool_configs=[IPAMPool(**plan.pool(network))])
-        self._api.create_network(network, ipam=ipam, **plan.networks()[network])
-
-    def _make(self, node: _Node) -> None:
-        node.container = self._api.create_container(**self._plan.container(self._api, node.name))["Id"]
-        if node.name == CLIENTS:
-            self._api.connect_container_to_network(
-                node.container, self._plan.wire, ipv4_address=self._plan.addresses()[CLIENTS]
+    def _all_listen(self, deaf: Sequence[Sequence[Any]]) -> None:
+        if deaf:
+            servers = self._plan.stack.servers
+            names = [one.name for one in servers if [self._plan.places.host(one), one.port] in [*deaf]]
+            raise EngineError(
+                f"servers did not accept connections within {READY_SECONDS:.0f} s: {', '.join(names)}",
+                why="; ".join(f"{name}: {self.logs(name).strip()[-300:]}" for name in names),
             )
-        self._api.start(node.container)
-        if not node.is_balancer:
-            node.released = True
-            node.starts = 1
+
+    def _check_programs(self) -> None:
+        """See that a user's own programs run on these nodes."""
+        for balancer in self._plan.stack.balancers:
+            if balancer.proxy in self._plan.programs:
+                check_runs(
+                    self.run(balancer.name, version_command(balancer.proxy)), self._plan.programs[balancer.proxy]
+                )
 
     def _find_published(self) -> tuple[str, int] | None:
         with asking("tell the published port", CLIENTS):
@@ -167,27 +171,9 @@ class DockerMachines:
         bound = ports.get(f"{DOOR_PORT}/tcp")
         return (bound[0]["HostIp"], int(bound[0]["HostPort"])) if bound else None
 
-    def _clients_are_ready(self) -> None:
-        """Wait until the clients own their addresses and the servers accept connections."""
-        clients = self._nodes[CLIENTS]
-        with asking("read what the clients say", CLIENTS):
-            report = read_line(self._api, clients.container, clients.starts, 2 * READY_SECONDS)
-        if report is None:
-            raise EngineError("the clients' container did not start", why=self.logs(CLIENTS).strip())
-        self.published = self._find_published()
-        self._all_listen(json.loads(report)["deaf"])
-
-    def _all_listen(self, deaf: Sequence[tuple[str, int]]) -> None:
-        if deaf:
-            names = [name for name, address in self._plan.addresses().items() if address in {host for host, _ in deaf}]
-            raise EngineError(
-                f"servers did not accept connections within {READY_SECONDS:.0f} s: {', '.join(names)}",
-                why="; ".join(f"{name}: {self.logs(name).strip()[-300:]}" for name in names),
-            )
-
     def address(self, node: str) -> str:
         """See :class:`Machines`."""
-        return self._plan.addresses()[self._node(node).name]
+        return self._plan.places.addresses[self._node(node).name]
 
     def put(self, node: str, folder: str, files: Mapping[str, bytes]) -> None:
         """See :class:`Machines`."""
@@ -214,23 +200,27 @@ class DockerMachines:
             if one.is_balancer and not one.argv:
                 raise EngineError(f"{node} has not been told what to run", remedy="give start() a command line")
             self._api.start(one.container)  # a no-op for a balancer's container that holds
-            if one.is_balancer:
-                give_order(self._api, one.container, json.dumps(one.argv).encode() + b"\n")
+            order = one.argv if one.is_balancer else self._plan.shop(node)
+            give_order(self._api, one.container, json.dumps(order).encode() + b"\n")
             one.released = True
             one.starts += 1
-        if node == CLIENTS:
-            self._clients_are_ready()
-        elif not one.is_balancer and self.state(CLIENTS).up:
-            addresses = [[self.address(node), self._plan.stack.server(node).port]]
-            payload = {"addresses": addresses, "timeout": READY_SECONDS}
-            self._all_listen(self.call(CLIENTS, "autograder.stack.wait:listening", payload))
+        if not one.is_balancer:
+            server = self._plan.stack.server(node)
+            home = self._nodes[self._plan.places.home[node]]
+            payload = {"addresses": [[self._plan.places.host(server), server.port]], "timeout": READY_SECONDS}
+            with asking(f"start {node}", node):
+                self._all_listen(self._call_in(home.machine or home.container, home.name, _LISTENING, payload))
 
     def kill(self, node: str, signal: str = "KILL") -> None:
         """See :class:`Machines`."""
         one = self._node(node)
         with one.lock:
-            if not self.state(node).up:
+            if node == CLIENTS or not self.state(node).up:
                 return
+            if one.paused and signal != "KILL":
+                one.late.append(signal)  # as a frozen process gets it: when it goes on
+                return
+            self.resume(node)
             try:
                 with asking(f"send {signal} to {node}", node):
                     self._api.kill(one.container, signal)
@@ -238,6 +228,29 @@ class DockerMachines:
                         self._api.wait(one.container, timeout=_GONE_SECONDS)
             except NodeDownError:
                 return  # it ended in between
+
+    def pause(self, node: str) -> None:
+        """See :class:`Machines`."""
+        one = self._node(node)
+        with one.lock:
+            if one.paused or not self.state(node).up:
+                return
+            with contextlib.suppress(NodeDownError), asking(f"pause {node}", node):
+                self._api.pause(one.container)
+                one.paused = True
+
+    def resume(self, node: str) -> None:
+        """See :class:`Machines`."""
+        one = self._node(node)
+        with one.lock:
+            if not one.paused:
+                return
+            with contextlib.suppress(NodeDownError), asking(f"resume {node}", node):
+                self._api.unpause(one.container)
+            one.paused = False
+            late, one.late = one.late, []
+            for signal in late:
+                self.kill(node, signal)
 
     def run(self, node: str, argv: Sequence[str], timeout: float = 10.0) -> Ran:
         """See :class:`Machines`."""
@@ -254,26 +267,26 @@ class DockerMachines:
             if not self.state(node).up:
                 raise NodeDownError(f"{node} is not running", remedy=f"start {node} first")
             container = self._witness(one) if one.is_balancer else one.container
-            code, out, err = execute(
-                self._api,
-                container,
-                python_on_node("call", function),
-                stdin=json.dumps(payload).encode(),
-                timeout=timeout,
-                limit=_ANSWER_KEPT,
-            )
-        return self._answer(node, function, timeout, Ran(code, out.decode(), err.decode(errors="replace")))
+            return self._call_in(container, node, function, payload, timeout)
 
-    def _answer(self, node: str, function: str, timeout: float, ran: Ran) -> Any:
-        if ran.exit_code == TIMED_OUT:
+    def _call_in(self, container: str, node: str, function: str, payload: Any, timeout: float = 60.0) -> Any:
+        code, out, err = execute(
+            self._api,
+            container,
+            python_on_node("call", function),
+            stdin=json.dumps(payload).encode(),
+            timeout=timeout,
+            limit=_ANSWER_KEPT,
+        )
+        if code == TIMED_OUT:
             raise EngineError(f"{function} on {node} took longer than {timeout:.0f} s")
         try:
-            reply = json.loads(ran.out)
+            reply = json.loads(out)
         except ValueError:
             if not self.state(node).up:
                 raise NodeDownError(f"{node} went down during a call", remedy=f"start {node} first") from None
-            why = ran.err.strip()[-2000:]
-            raise EngineError(f"{function} on {node} ended with code {ran.exit_code}", why=why) from None
+            why = err.decode(errors="replace").strip()[-2000:]
+            raise EngineError(f"{function} on {node} ended with code {code}", why=why) from None
         if "error" in reply:
             raise EngineError(f"{function} failed on {node}", why=reply["error"])
         return reply["ok"]
@@ -286,6 +299,7 @@ class DockerMachines:
             if not now["Running"] and one.released:
                 one.released = False
                 one.exit_code = now["ExitCode"]
+                one.paused, one.late = False, []
             if one.released:
                 return NodeState(up=True, pid=_MAIN_PID, exit_code=None, starts=one.starts)
             return NodeState(up=False, pid=None, exit_code=one.exit_code, starts=one.starts)
@@ -341,31 +355,6 @@ class DockerMachines:
                 one.witness = (one.starts, container)
                 self._api.start(container)
             return container
-
-
-def _remove_networks(api: Any, plan: Plan) -> None:
-    """Give back the networks of a stack that lost a race for its addresses."""
-    for network in api.networks(names=list(plan.networks())):
-        api.remove_network(network["Id"])
-
-
-def _free_numbers(networks: Iterable[Mapping[str, Any]]) -> list[int]:
-    taken = [
-        ipaddress.ip_network(pool["Subnet"])
-        for network in networks
-        for pool in network["IPAM"]["Config"] or ()
-        if "Subnet" in pool and ":" not in pool["Subnet"]
-    ]
-    candidates = {number: ipaddress.ip_network(f"198.18.{number}.0/24") for number in NUMBERS}
-    return [number for number, mine in candidates.items() if not any(mine.overlaps(other) for other in taken)]
-
-
-def _each(pool: ThreadPoolExecutor, do: Callable[[str], Any], names: Iterable[str]) -> None:
-    """Do it for all names at once; wait for all, then raise the first error."""
-    jobs = [pool.submit(do, name) for name in names]
-    errors = [error for job in jobs if (error := job.exception())]
-    if errors:
-        raise errors[0]
 
 
 def _pack(folder: str, files: Mapping[str, bytes]) -> bytes:

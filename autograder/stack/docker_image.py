@@ -1,11 +1,13 @@
 """The image that every container runs: a Debian base, the balancers from the wheels, and the package itself.
 
 The tag is a digest of everything that goes in, so an image is built once and used until something changes. The
-package's Python files are the last layer, so that a change in them costs about a second.
+package's Python files come last, so that a change in them costs about two seconds. Images that this clone made
+before, and that nobody uses any more, go when a new one is made.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -15,6 +17,7 @@ import ssl
 import subprocess
 import sys
 import tarfile
+import time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +35,12 @@ NODE = "manyhands/node"
 _PACKAGE = Path(__file__).parent.parent
 _RECIPES = _PACKAGE.parent / "docker" / "node"
 _ON_NODES = ("stack", "traffic")
+_LIBRARIES = ("uvloop", "h2", "hpack", "hyperframe", "dnslib")
+_PYTHON = (3, 11)
+"""Python of Debian bookworm: what is compiled for another cannot be used in the image."""
+_CLONE = "manyhands.clone"
+_YOUNG_SECONDS = 600.0
+"""An image made so lately may be one that somebody is about to start containers from."""
 _PULLED = "debian:bookworm-slim"
 _PULL_SECONDS = 20
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -54,13 +63,31 @@ def ensure_image(api: Any) -> str:
         if not _image_id(api, tag):
             _say("building the image of the nodes")
             context = {name: content for name, content in files.items() if name != "Dockerfile"}
-            _build(api, files["Dockerfile"], context, tag, {"BASE": BASE})
+            _build(api, files["Dockerfile"], context, tag, {"BASE": BASE}, {_CLONE: _clone()})
+            _remove_old_images(api, tag)
     return tag
+
+
+def _remove_old_images(api: Any, current: str) -> None:
+    """Remove the images that this clone made before the current one, but for those that a container uses."""
+    import docker.errors
+
+    used = {one["ImageID"] for one in api.containers(all=True)}
+    before = time.time() - _YOUNG_SECONDS
+    for image in api.images(NODE, filters={"label": f"{_CLONE}={_clone()}"}):
+        if current not in (image["RepoTags"] or ()) and image["Id"] not in used and image["Created"] < before:
+            with contextlib.suppress(docker.errors.APIError):  # somebody was quicker, to use it or to remove it
+                api.remove_image(image["Id"])
+
+
+def _clone() -> str:
+    """Tells the images of this clone from those of others; says nothing about where it is."""
+    return hashlib.sha256(str(_PACKAGE).encode()).hexdigest()[:16]
 
 
 def node_files() -> dict[str, bytes]:
     """What goes into the image beside the base: path in the build context → content."""
-    files = dict(_programs())
+    files = {**_programs(), **_libraries()}
     for path in sorted(_package_files()):
         files[f"opt/lib/autograder/{path.relative_to(_PACKAGE).as_posix()}"] = path.read_bytes()
     return files
@@ -87,6 +114,20 @@ def _programs() -> Mapping[str, bytes]:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.name.startswith("."):
                 files[f"opt/{name}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+    return files
+
+
+@cache
+def _libraries() -> Mapping[str, bytes]:
+    """The libraries that servers and clients run with. One that is compiled for another Python is left out."""
+    files: dict[str, bytes] = {}
+    for name in _LIBRARIES:
+        folder = _wheel(name, "")
+        paths = [path for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".so")]
+        if sys.version_info[:2] == _PYTHON or all(path.suffix == ".py" for path in paths):
+            files |= {
+                f"opt/libraries/{path.relative_to(folder.parent).as_posix()}": path.read_bytes() for path in paths
+            }
     return files
 
 
@@ -185,12 +226,26 @@ def _proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in _PROXY_VARIABLES if name in os.environ}
 
 
-def _build(api: Any, recipe: bytes, files: Mapping[str, bytes], tag: str, arguments: Mapping[str, str]) -> None:
+def _build(
+    api: Any,
+    recipe: bytes,
+    files: Mapping[str, bytes],
+    tag: str,
+    arguments: Mapping[str, str],
+    labels: Mapping[str, str] | None = None,
+) -> None:
     """Have Docker build ``recipe`` with ``files`` as its context."""
     said: list[str] = []
     context = io.BytesIO(_tar({"Dockerfile": recipe, **files}))
     for event in api.build(
-        fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True, buildargs=dict(arguments)
+        fileobj=context,
+        custom_context=True,
+        tag=tag,
+        rm=True,
+        forcerm=True,
+        decode=True,
+        buildargs=dict(arguments),
+        labels=dict(labels or {}),
     ):
         said += event.get("stream", "").splitlines()
         if "error" in event:

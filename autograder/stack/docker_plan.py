@@ -3,37 +3,44 @@
 ::
 
     browser on this machine ── 127.0.0.1:random ── door ──┐
-                                                       clients (.10, and .9 for all of 198.19.0.0/16)
+                                          clients (.10) and servers (.11, .12, …),
+                                          and .9 for all of 198.19.0.0/16
                                                           │ wire
-                                        ┌─────────────────┼─────────────────┐
-                                    balancer (.2)      app1 (.11)        app2 (.12)  …
+                                                    balancer (.2)
 
 The *wire* is a bridge on which the machine itself has no address, and on which the way to everywhere else leads to
 the clients, who answer for 198.19.0.0/16 and forward nothing. So every address there is a client with a real source
 address, while balancers and servers reach neither the machine nor the world. (Docker's own ``internal`` networks
 drop packets from addresses outside the network where ``bridge-nf-call-iptables`` is 1, and do give the machine an
 address.) The *door* is an ordinary bridge without a way out; only the clients' container is on it.
+
+Every node is a container of its own, but servers and clients share a network namespace, and a balancer has one that
+outlives it: see :mod:`autograder.stack.docker_places`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.container import DOOR_PORT
 from autograder.stack.docker_owner import owner_labels
-from autograder.stack.engine import JOURNAL, OPT, EngineError
-from autograder.stack.model import CLIENTS, Stack
-from autograder.stack.shop import ShopSpec
+from autograder.stack.docker_places import NODE, Places
+from autograder.stack.engine import JOURNAL, OPT
+from autograder.stack.model import CLIENTS, PROMETHEUS, Balancer, Server, Stack
+from autograder.stack.shop import DISK, ShopSpec
+from autograder.stack.watching import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MANY_CLIENTS = "198.19.0.0/16"
-NUMBERS = range(256)
-"""Stacks that fit side by side: each has one 198.18.<number>.0/24, half of it wire and half of it door."""
+NUMBERS = range(128)
+"""Stacks that fit side by side: each has one 198.18.<number>.0/24, half of it wire and half of it door. The other half
+of 198.18.0.0/16 is for stand-ins."""
 
 WRITABLE = ("etc", "run", "srv", "var")
 """Folders of a balancer that can be written and that outlive its main process."""
@@ -41,8 +48,8 @@ WRITABLE = ("etc", "run", "srv", "var")
 READY_SECONDS = 30.0
 """How long servers may take until they accept connections."""
 
+_HELD = "/run/manyhands/held"
 _MIB = 1024 * 1024
-_FIRST_BALANCER, _GATEWAY, _CLIENTS, _FIRST_SERVER, _LAST = 2, 9, 10, 11, 126
 _VOLUME_BYTES = 64 * _MIB
 _PYTHON = ("python3", "-I", "-S", "-c")
 _BALANCER_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
@@ -56,21 +63,24 @@ def python_on_node(module: str, *arguments: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """One stack on Docker: ``key`` is its id there, ``number`` the third byte of its addresses."""
+    """One stack on Docker: ``key`` is its id there, ``number`` the third byte of its addresses.
+
+    ``programs`` are a user's own binaries by the name of the balancer program they take the place of.
+    """
 
     stack: Stack
     key: str
     image: str
     number: int
+    programs: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        balancers, servers = len(self.stack.balancers), len(self.stack.servers)
-        if balancers > _GATEWAY - _FIRST_BALANCER or servers > _LAST - _FIRST_SERVER + 1:
-            raise EngineError(
-                f"a stack of {balancers} balancers and {servers} servers is too big for the Docker engine",
-                why=f"it has addresses for {_GATEWAY - _FIRST_BALANCER} and {_LAST - _FIRST_SERVER + 1}",
-                remedy="use --engine local, or a smaller stack",
-            )
+        self.places.check()  # a stack that has no place here is refused before anything is made
+
+    @cached_property
+    def places(self) -> Places:
+        """Where everything is."""
+        return Places(self.stack, self.number)
 
     def with_number(self, number: int) -> Plan:
         """The same stack at other addresses."""
@@ -100,12 +110,9 @@ class Plan:
         """Name of a node's container."""
         return f"manyhands-{self.key}-{re.sub('[^A-Za-z0-9_.-]', '-', node)}"
 
-    def addresses(self) -> dict[str, str]:
-        """IPv4 address of every node."""
-        last = {CLIENTS: _CLIENTS}
-        last |= {balancer.name: _FIRST_BALANCER + n for n, balancer in enumerate(self.stack.balancers)}
-        last |= {server.name: _FIRST_SERVER + n for n, server in enumerate(self.stack.servers)}
-        return {name: f"198.18.{self.number}.{byte}" for name, byte in last.items()}
+    def machine_name(self, balancer: str) -> str:
+        """Name of the container that owns a balancer's network namespace."""
+        return f"{self.container_name(balancer)}-machine"
 
     def networks(self) -> dict[str, dict[str, Any]]:
         """Name → keyword arguments of ``create_network``, but for ``ipam``: that is :meth:`pool`."""
@@ -116,20 +123,20 @@ class Plan:
 
     def pool(self, network: str) -> dict[str, Any]:
         """Addresses of a network, as ``docker.types.IPAMPool`` takes them."""
-        start = f"198.18.{self.number}"
+        start = self.places.start
         if network == self.door:
             return {"subnet": f"{start}.128/25", "gateway": f"{start}.129"}
         return {
-            "subnet": f"{start}.0/25",
+            "subnet": self.places.wire,
             "gateway": f"{start}.1",
-            "aux_addresses": {"DefaultGatewayIPv4": f"{start}.{_GATEWAY}"},
+            "aux_addresses": {"DefaultGatewayIPv4": self.places.gateway},
         }
 
     def volumes(self) -> dict[str, dict[str, Any]]:
         """Name → keyword arguments of ``create_volume``. All are in memory and of limited size."""
         modes = {self.journal: "0777"}
-        for balancer in self.stack.balancers:
-            modes |= {self._volume(balancer.name, folder): "0755" for folder in WRITABLE}
+        for balancer in self.places.held:
+            modes |= {name: "1777" if at == "/tmp" else "0755" for at, name in self._folders(balancer).items()}
         return {
             name: {
                 "driver": "local",
@@ -139,63 +146,115 @@ class Plan:
             for name, mode in modes.items()
         }
 
-    def _volume(self, balancer: str, folder: str) -> str:
-        return f"{self.container_name(balancer)}-{folder}"
+    def _folders(self, balancer: Balancer) -> dict[str, str]:
+        """Writable folder of a balancer → name of the volume it is on."""
+        folders = [*(f"/{folder}" for folder in WRITABLE), *self.places.mounts(balancer)]
+        return {at: f"{self.container_name(balancer.name)}{at.replace('/', '-')}" for at in folders}
 
     def container(self, api: Any, node: str) -> dict[str, Any]:
         """Keyword arguments of ``create_container`` for a node."""
         if node == CLIENTS:
             return self._clients(api)
-        if any(balancer.name == node for balancer in self.stack.balancers):
-            return self._balancer(api, node)
-        return self._server(api, node)
+        for balancer in self.places.held:
+            if balancer.name == node:
+                return self._balancer(api, balancer)
+        return self._server(api, self.stack.server(node))
 
-    def _server(self, api: Any, node: str) -> dict[str, Any]:
-        spec = ShopSpec.of(self.stack.server(node), self.addresses()[node])
+    def _server(self, api: Any, server: Server) -> dict[str, Any]:
+        home = self.places.home[server.name]
+        mounts, user = [self._mount(self.journal, JOURNAL)], "nobody"
+        rights: list[str] = []
+        if server.address.startswith("unix:"):
+            # The folder of its socket may be anybody's.
+            mounts += self._mounts(self.stack.balancer, NODE)
+            rights, user = ["DAC_OVERRIDE"], "root"
         return {
-            **self._shared(api, node, python_on_node("container", "shop", json.dumps(asdict(spec)))),
-            "user": "nobody",
-            "host_config": self._host(api, mounts=[self._mount(self.journal, JOURNAL)], memory=128, processes=64),
-        }
-
-    def _balancer(self, api: Any, node: str) -> dict[str, Any]:
-        mounts = [self._mount(self._volume(node, folder), f"/{folder}") for folder in WRITABLE]
-        return {
-            **self._shared(api, node, python_on_node("hold")),
-            "stdin_open": True,
-            "host_config": self._host(api, mounts=mounts, rights=_BALANCER_RIGHTS, memory=512, processes=512),
-        }
-
-    def _clients(self, api: Any) -> dict[str, Any]:
-        """Clients also hold the balancers' folders, which are in memory and would go with the last who has them."""
-        start, balancer, addresses = f"198.18.{self.number}", self.stack.balancer, self.addresses()
-        order = {
-            "own": MANY_CLIENTS,
-            "gateway": f"{start}.{_GATEWAY}/25",
-            "wire": f"{start}.0/25",
-            "balancer": [addresses[balancer.name], balancer.port],
-            "servers": [[addresses[server.name], server.port] for server in self.stack.servers],
-            "patience": READY_SECONDS,
-        }
-        mounts = [self._mount(self.journal, JOURNAL)]
-        for one in self.stack.balancers:
-            for folder in WRITABLE:
-                name = self._volume(one.name, folder)
-                mounts.append(self._mount(name, f"/run/manyhands/nodes/{name}", read_only=True))
-        return {
-            **self._shared(api, CLIENTS, python_on_node("container", "clients", json.dumps(order))),
-            "ports": [DOOR_PORT],
-            "networking_config": api.create_networking_config({self.door: api.create_endpoint_config()}),
+            **self._shared(server.name, python_on_node("container", "shop")),
+            "user": user,
             "host_config": self._host(
                 api,
                 mounts=mounts,
+                memory=128,
+                processes=64,
+                rights=rights,
+                tmpfs={f"{DISK}/{server.name}": f"size={_MIB},mode=1777"},
+                network_mode=f"container:{self.container_name(home) if home == CLIENTS else self.machine_name(home)}",
+            ),
+        }
+
+    def _balancer(self, api: Any, balancer: Balancer) -> dict[str, Any]:
+        folders, accounts = balancer.around.folders, balancer.around.accounts
+        mounts = self._mounts(balancer, "")
+        if own := self.programs.get(balancer.proxy):
+            mounts.append(_program(own, f"{OPT}/{balancer.proxy}/{balancer.proxy}"))
+        if balancer.name == PROMETHEUS and Path(PROGRAM).is_file():
+            mounts.append(_program(PROGRAM, PROGRAM))
+        return {
+            **self._shared(balancer.name, python_on_node("hold", *map(_words, (accounts, folders)))),
+            "host_config": self._host(
+                api,
+                mounts=mounts,
+                rights=_BALANCER_RIGHTS,
+                memory=512,
+                processes=512,
+                network_mode=f"container:{self.machine_name(balancer.name)}",
+            ),
+        }
+
+    def machine(self, api: Any, balancer: Balancer) -> dict[str, Any]:
+        """Keyword arguments of ``create_container`` for the container that owns a balancer's network namespace.
+
+        It also holds the balancer's folders, which are in memory and would go with the last who has them.
+        """
+        busy = self.places.has_order(balancer.name)
+        rights = ("DAC_OVERRIDE", "NET_ADMIN") if busy else ()
+        return {
+            **self._shared(balancer.name, python_on_node("container", "machine") if busy else ["sleep", "infinity"]),
+            "name": self.machine_name(balancer.name),
+            "networking_config": self._on_wire(api, balancer.name),
+            "host_config": self._host(
+                api,
+                mounts=self._mounts(balancer, NODE),
+                rights=rights,
+                memory=128,
+                processes=64,
+                **self._network_owner(balancer.name),
+            ),
+        }
+
+    def _clients(self, api: Any) -> dict[str, Any]:
+        looking = [
+            self._mount(self._folders(one)["/var"], f"{_HELD}/{one.name}", read_only=True) for one in self.places.held
+        ]
+        return {
+            **self._shared(CLIENTS, python_on_node("container", "clients")),
+            "ports": [DOOR_PORT],
+            "networking_config": self._on_wire(api, CLIENTS),
+            "host_config": self._host(
+                api,
+                mounts=[self._mount(self.journal, JOURNAL), *looking],
                 rights=("NET_ADMIN",),
                 memory=1024,
                 processes=512,
                 port_bindings={DOOR_PORT: ("127.0.0.1",)},
-                network_mode=self.door,
+                **self._network_owner(CLIENTS),
             ),
         }
+
+    def order(self, node: str) -> dict[str, Any]:
+        """What the container that owns the network namespace of clients or a balancer is told to do."""
+        order = {**self.places.order(node), "wire": self.places.wire, "patience": READY_SECONDS}
+        if node == CLIENTS:
+            first = self.stack.balancer
+            order["door"] = self.places.door
+            order["balancer"] = [self.places.addresses[first.name], first.port]
+            order["filled"] = [f"{_HELD}/{one.name}/.ready" for one in self.places.held]
+        return order
+
+    def shop(self, server: str) -> dict[str, Any]:
+        """What a server's container is told to do."""
+        one = self.stack.server(server)
+        return asdict(ShopSpec.of(one, self.places.host(one)))
 
     def witness(self, api: Any, node: str, container: str) -> dict[str, Any]:
         """A clean container that shares processes and network, but no files, with a running balancer.
@@ -203,26 +262,52 @@ class Plan:
         What is read about a balancer is read from there, so that nothing a config or a submission does to its own
         container can forge it.
         """
-        shared = {"pid_mode": f"container:{container}", "network_mode": f"container:{container}"}
         return {
-            "image": self.image,
-            "command": ["sleep", "infinity"],
+            **self._shared(node, ["sleep", "infinity"]),
             "name": f"{self.container_name(node)}-witness",
-            "labels": self.labels,
-            "host_config": api.create_host_config(
-                **self._limits(memory=128, processes=64), **shared, cap_add=["DAC_OVERRIDE", "SYS_PTRACE"]
+            "host_config": self._host(
+                api,
+                mounts=(),
+                memory=128,
+                processes=64,
+                rights=("DAC_OVERRIDE", "SYS_PTRACE"),
+                network_mode=f"container:{self.machine_name(node)}",
+                pid_mode=f"container:{container}",
             ),
         }
 
-    def _shared(self, api: Any, node: str, command: Sequence[str]) -> dict[str, Any]:
-        endpoint = api.create_endpoint_config(ipv4_address=self.addresses()[node])
+    def _shared(self, node: str, command: Sequence[str]) -> dict[str, Any]:
         return {
             "image": self.image,
             "command": list(command),
             "name": self.container_name(node),
             "labels": self.labels,
             "working_dir": "/tmp",
-            "networking_config": api.create_networking_config({self.wire: endpoint}),
+            "stdin_open": True,
+        }
+
+    def _on_wire(self, api: Any, node: str) -> Any:
+        endpoint = api.create_endpoint_config(ipv4_address=self.places.addresses[node])
+        return api.create_networking_config({self.wire: endpoint})
+
+    def _network_owner(self, node: str) -> dict[str, Any]:
+        """What only a container with a network namespace of its own is told."""
+        sysctls = {"net.ipv4.ip_forward": "0", "net.ipv4.ip_unprivileged_port_start": "0"}
+        if self.places.ipv6:
+            sysctls["net.ipv6.conf.all.disable_ipv6"] = "0"
+        if node == CLIENTS:
+            # Servers may start a moment before their addresses are there. What is for nobody is refused at once, and
+            # every time: for that it must be looked at as if it were to be forwarded.
+            sysctls |= {"net.ipv4.ip_forward": "1", "net.ipv4.icmp_ratelimit": "0", "net.ipv4.ip_nonlocal_bind": "1"}
+            if self.places.ipv6:
+                sysctls |= {"net.ipv6.conf.all.forwarding": "1", "net.ipv6.ip_nonlocal_bind": "1"}
+        return {
+            "network_mode": self.wire,
+            "extra_hosts": self.places.hosts(node),
+            # Clients answer no questions, so names lead nowhere; and who asks for one that nobody has is told soon.
+            "dns": [self.places.gateway],
+            "dns_opt": ["timeout:1", "attempts:1"],
+            "sysctls": sysctls,
         }
 
     def _host(
@@ -233,41 +318,45 @@ class Plan:
         memory: int,
         processes: int,
         rights: Sequence[str] = (),
-        network_mode: str = "",
-        port_bindings: Mapping[int, Any] | None = None,
+        tmpfs: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> Any:
-        return api.create_host_config(
-            **self._limits(memory, processes),
-            cap_add=list(rights),
-            mounts=list(mounts),
-            network_mode=network_mode or self.wire,
-            port_bindings=port_bindings,
-            extra_hosts=self.addresses(),
-            # Clients answer no questions, so names lead nowhere; and who asks for one that nobody has is told soon.
-            dns=[f"198.18.{self.number}.{_GATEWAY}"],
-            dns_opt=["timeout:1", "attempts:1"],
-            sysctls={"net.ipv4.ip_forward": "0", "net.ipv4.ip_unprivileged_port_start": "0"},
-        )
-
-    def _limits(self, memory: int, processes: int) -> dict[str, Any]:
         from docker.types import LogConfig, Ulimit
 
-        return {
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
-            "read_only": True,
-            "tmpfs": {"/tmp": f"size={_VOLUME_BYTES},mode=1777,exec"},
-            "mem_limit": memory * _MIB,
-            "memswap_limit": memory * _MIB,
-            "pids_limit": processes,
-            "ulimits": [
+        in_memory = {"/tmp": f"size={_VOLUME_BYTES},mode=1777,exec", **(tmpfs or {})}
+        return api.create_host_config(
+            cap_drop=["ALL"],
+            cap_add=list(rights),
+            security_opt=["no-new-privileges"],
+            read_only=True,
+            mounts=list(mounts),
+            tmpfs={at: how for at, how in in_memory.items() if at not in {mount["Target"] for mount in mounts}},
+            mem_limit=memory * _MIB,
+            memswap_limit=memory * _MIB,
+            pids_limit=processes,
+            ulimits=[
                 Ulimit(name="core", soft=0, hard=0),
                 Ulimit(name="fsize", soft=_VOLUME_BYTES, hard=_VOLUME_BYTES),
             ],
-            "log_config": LogConfig(type="json-file", config={"max-size": "4m", "max-file": "2"}),
-        }
+            log_config=LogConfig(type="json-file", config={"max-size": "4m", "max-file": "2"}),
+            **more,
+        )
+
+    def _mounts(self, balancer: Balancer, under: str) -> list[Any]:
+        """A balancer's folders, below ``under``."""
+        return [self._mount(volume, f"{under}{folder}") for folder, volume in self._folders(balancer).items()]
 
     def _mount(self, volume: str, target: str, read_only: bool = False) -> Any:
         from docker.types import Mount
 
         return Mount(target, volume, type="volume", no_copy=True, read_only=read_only)
+
+
+def _program(path: Path | str, target: str) -> Any:
+    from docker.types import Mount
+
+    return Mount(target, str(path), type="bind", read_only=True)
+
+
+def _words(values: Sequence[str]) -> str:
+    return json.dumps(list(values))

@@ -7,10 +7,11 @@ import time
 from typing import Any
 
 _BETWEEN = 0.02
+_UNIX = "unix:"
 
 
 async def listening(payload: dict[str, Any]) -> list[list[Any]]:
-    """Wait until every one of ``payload["addresses"]`` (host, port) accepts a connection.
+    """Wait until every one of ``payload["addresses"]`` (host or ``unix:/path``, and port) accepts a connection.
 
     Gives up ``payload["timeout"]`` seconds after the call. Returns those that do not accept: empty when all is well.
     """
@@ -23,7 +24,8 @@ async def listening(payload: dict[str, Any]) -> list[list[Any]]:
 async def _accepts(host: str, port: int, deadline: float) -> bool:
     while (left := deadline - time.monotonic()) > 0:
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), left)
+            opening = asyncio.open_unix_connection(host[len(_UNIX) :]) if host.startswith(_UNIX) else None
+            _, writer = await asyncio.wait_for(opening or asyncio.open_connection(host, port), left)
         except (OSError, TimeoutError):
             await asyncio.sleep(min(_BETWEEN, left))
             continue

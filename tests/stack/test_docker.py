@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from autograder.stack.docker import DockerMachines
 
 TWO = Stack("two", (Balancer("lb", "nginx"),), (Server("app1"), Server("app2")))
+PARTS = 5 + 2 + 5
+"""What it is made of: containers (the balancer has two), networks, volumes."""
+
 NGINX = ["nginx", "-p", "/var/lib/nginx/", "-e", "stderr", "-c", "/etc/nginx/nginx.conf", "-g", "daemon off;"]
 CONFIG = b"""events {}
 http {
@@ -280,7 +283,7 @@ def test_nothing_is_left_of_a_stack_that_was_stopped_also_while_its_node_was_dow
     threads = set(threading.enumerate())
     machines = DockerEngine().open(TWO)
     key = machines._plan.key
-    assert len(belongings(api, key)) == 4 + 2 + 5
+    assert len(belongings(api, key)) == PARTS
     machines.kill("app1")
     machines.stop()
     machines.stop()
@@ -319,9 +322,9 @@ sys.stdin.read()
     ) as owner:
         assert owner.stdout is not None
         key = owner.stdout.readline().strip()
-        assert len(belongings(api, key)) == 4 + 2 + 5
+        assert len(belongings(api, key)) == PARTS
         remove_strays(api)
-        assert len(belongings(api, key)) == 4 + 2 + 5  # its owner lives
+        assert len(belongings(api, key)) == PARTS  # its owner lives
         owner.kill()
         owner.wait()
     remove_strays(api)
@@ -390,7 +393,7 @@ def test_a_missing_sdk_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) 
 
 def test_addresses_and_names_are_fixed() -> None:
     plan = Plan(TWO, "key", "image", 7)
-    assert plan.addresses() == {
+    assert plan.places.addresses == {
         "clients": "198.18.7.10",
         "lb": "198.18.7.2",
         "app1": "198.18.7.11",

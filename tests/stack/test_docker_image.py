@@ -33,9 +33,9 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     built: list[str] = []
     real = docker_image._build
 
-    def counted(api: Any, recipe: bytes, files: Any, tag: str, arguments: Any) -> None:
+    def counted(api: Any, recipe: bytes, files: Any, tag: str, *rest: Any) -> None:
         built.append(tag)
-        real(api, recipe, files, tag, arguments)
+        real(api, recipe, files, tag, *rest)
 
     monkeypatch.setattr(docker_image, "_build", counted)
     return built
@@ -63,14 +63,14 @@ def test_an_image_is_built_once_and_then_used(api: Any, builds: list[str]) -> No
 
 
 @pytest.mark.docker
-def test_a_changed_file_costs_one_layer(api: Any, builds: list[str], changed: str) -> None:
+def test_a_changed_file_costs_two_small_layers(api: Any, builds: list[str], changed: str) -> None:
     tag = ensure_image(api)
     try:
         assert builds == [tag]
-        # Everything under the package's own layer is shared with the image built before.
+        # Everything under the package's own two layers, source and bytecode, is shared with the image built before.
         others = [one for one in api.images("manyhands/node") if tag not in (one["RepoTags"] or ())]
         layers = api.inspect_image(tag)["RootFS"]["Layers"]
-        assert any(api.inspect_image(one["Id"])["RootFS"]["Layers"][:-1] == layers[:-1] for one in others)
+        assert any(api.inspect_image(one["Id"])["RootFS"]["Layers"][:-2] == layers[:-2] for one in others)
     finally:
         api.remove_image(tag)
 
@@ -125,6 +125,75 @@ def test_only_what_runs_on_nodes_goes_in() -> None:
     code = {name.removeprefix("opt/lib/autograder/") for name in node_files() if name.startswith("opt/lib/")}
     assert {"__init__.py", "errors.py", "stack/shop.py", "stack/proxies/nginx.py"} <= code
     assert {name.split("/")[0] for name in code} <= {"__init__.py", "errors.py", "stack", "traffic"}
+
+
+def test_the_libraries_of_servers_go_in_without_what_only_their_makers_need() -> None:
+    names = [name for name in node_files() if name.startswith("opt/libraries/")]
+    assert {"h2", "hpack", "hyperframe", "dnslib"} <= {name.split("/")[2] for name in names}
+    assert {name.rpartition(".")[2] for name in names} <= {"py", "so"}
+
+
+def test_a_library_compiled_for_another_python_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_image, "_PYTHON", (3, 1))
+    docker_image._libraries.cache_clear()
+    try:
+        names = docker_image._libraries()
+    finally:
+        docker_image._libraries.cache_clear()
+    assert "opt/libraries/h2/__init__.py" in names
+    assert not [name for name in names if "uvloop" in name]
+
+
+@pytest.mark.docker
+def test_libraries_and_bytecode_are_there(api: Any) -> None:
+    code = """
+import sys
+sys.path.insert(0, "/opt/manyhands/lib")
+import uvloop, h2.connection, dnslib
+from autograder.stack import shop
+print(shop.__cached__)
+"""
+    container = api.create_container(ensure_image(api), ["python3", "-I", "-S", "-c", code])["Id"]
+    try:
+        api.start(container)
+        assert api.wait(container)["StatusCode"] == 0, api.logs(container)
+        compiled = api.logs(container).decode().strip()
+        assert _size(api, container, compiled) > 1000
+    finally:
+        api.remove_container(container)
+
+
+@pytest.mark.docker
+def test_images_of_this_clone_that_nobody_uses_go_when_a_new_one_is_made(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Images of a clone of our own, so that nobody else's tests lose one.
+    monkeypatch.setattr(docker_image, "_clone", lambda: "0123456789abcdef")
+    made: list[str] = []
+    containers: list[str] = []
+
+    def make() -> str:
+        files = {**node_files(), "opt/lib/autograder/added.py": f"# {os.urandom(8).hex()}".encode()}
+        monkeypatch.setattr(docker_image, "node_files", lambda: files)
+        made.append(ensure_image(api))
+        return made[-1]
+
+    def there(tag: str) -> bool:
+        return docker_image._image_id(api, tag) is not None
+
+    try:
+        used, unused = make(), make()
+        assert there(used)  # it is young
+        containers.append(api.create_container(used, ["true"])["Id"])
+        monkeypatch.setattr(docker_image, "_YOUNG_SECONDS", -60.0)
+        last = make()
+        assert [there(tag) for tag in (used, unused, last)] == [True, False, True]
+    finally:
+        for container in containers:
+            api.remove_container(container)
+        for tag in made:
+            if there(tag):
+                api.remove_image(tag)
 
 
 def test_without_a_base_somebody_who_is_not_root_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
