@@ -1,1 +1,4 @@
-"""A twin: a sandboxed stack that runs somebody's production config, unedited, against stand-in servers."""
+"""A twin: a sandboxed stack that runs somebody's production config, unedited, against stand-in servers.
+
+Start reading at :mod:`autograder.stack.twin.twin`.
+"""

@@ -1,0 +1,87 @@
+"""The doors of a twin: where a config takes traffic, and how to talk there."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from autograder.stack.model import Door
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from autograder.stack.proxies.reading import Listening, Place, Upstream
+
+OWN_SIX = "fd00:198:18:ff::1"
+"""The balancer's IPv6 address, where a config listens at any."""
+_HOST = "shop.example"
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """A door, where the config says it, and the pools that its traffic can reach."""
+
+    door: Door
+    place: Place
+    pools: tuple[str, ...] = ()
+
+
+def entrances(listens: Sequence[Listening], upstreams: Iterable[Upstream], own: Mapping[str, str]) -> list[Entrance]:
+    """A door for each place and first host name. ``own`` has the addresses of names the balancer listens at.
+
+    The address is empty for any IPv4 address: which one that is the engine knows. What only the balancer itself can
+    reach is a door only if there is no other.
+    """
+    grpc = {u.pool for u in upstreams if u.speaks == "grpc"}
+    found: dict[tuple[object, ...], Entrance] = {}
+    inner: dict[tuple[object, ...], Entrance] = {}
+    for listening in listens:
+        if listening.address.startswith("unix:") or listening.protocol not in ("http", "tcp") or not listening.port:
+            continue
+        address = own.get(listening.address, listening.address)
+        door = Door(
+            OWN_SIX if address == "::" else address,
+            listening.port,
+            host_of(listening.names),
+            listening.tls,
+            _protocol(listening, grpc),
+            listening.proxy_protocol,
+        )
+        kind = inner if _inside(door.address) else found
+        entrance = Entrance(door, listening.place, listening.pools)
+        kind.setdefault((door.address, door.port, door.host), entrance)
+    chosen = found or inner
+    # Those that reach servers first: the first door is where traffic is sent unless told otherwise.
+    return sorted(chosen.values(), key=lambda entrance: not entrance.pools)
+
+
+def placed(entrance: Entrance, address: str) -> Entrance:
+    """The entrance with its address, ``address`` for any."""
+    return entrance if entrance.door.address else replace(entrance, door=replace(entrance.door, address=address))
+
+
+def host_of(names: Iterable[str]) -> str:
+    """A host name that clients can ask for and one of ``names`` (as nginx or HAProxy write them) answers to."""
+    for name in names:
+        plain = name.strip('"').lower()
+        if plain.startswith("*."):
+            plain = f"www{plain[1:]}"
+        plain = plain.removeprefix(".").removesuffix(".*")
+        if plain not in ("_", "") and plain[0] not in "~*^" and "$" not in plain and "!" not in plain:
+            return plain
+    return _HOST
+
+
+def _protocol(listening: Listening, grpc: set[str]) -> str:
+    if listening.protocol == "tcp":
+        return "tcp"
+    # Browsers speak HTTP/2 where TLS offers it; in the clear only those do who know, as callers of gRPC.
+    return "h2" if listening.h2 and (listening.tls or grpc & set(listening.pools)) else "http/1.1"
+
+
+def _inside(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
