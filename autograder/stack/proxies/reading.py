@@ -48,7 +48,7 @@ class Upstream:
     ``host`` is an IPv4 or IPv6 literal, a name, or ``unix:/path``. ``label`` is what the config calls it (HAProxy's
     server name), else ``host:port``. ``speaks`` is one of ``model.PROTOCOLS``; ``tls`` that it is spoken to in TLS,
     ``verified_as`` the name its certificate is checked for, if it is. ``duty`` is ``serving``, ``backup``, ``down``
-    (declared maintenance) or ``resolved`` (found by name at run time).
+    (declared maintenance), ``resolved`` (found by name at run time) or ``checked`` (asked for health, sent no traffic).
     """
 
     place: Place
@@ -68,7 +68,8 @@ class Expected:
     """A thing outside the config folder, or missing in it, that the config expects.
 
     ``kind`` is one of :data:`KINDS`; ``what`` the absolute path, account, name server or name. ``with_`` is the
-    path of the key that goes with a certificate, or the host names a certificate should carry.
+    path of the key that goes with a certificate, the host names a certificate should carry, or lines that a file must
+    hold to be of any use.
     """
 
     place: Place

@@ -192,8 +192,7 @@ class _Planning:
 
     def _around(self) -> Surroundings:
         paths = [expected.what for expected in self._expected("folder")]
-        inside = tuple(f"{self.home}/")
-        folders = [path for path in dict.fromkeys(paths) if not f"{path}/".startswith(inside)]
+        folders = [path for path in dict.fromkeys(paths) if not f"{path}/".startswith(f"{self.home}/")]
         return Surroundings(
             addresses=tuple(a for a in self._own_addresses() if a not in ("127.0.0.1", "::1")),
             names=tuple((host, address) for host, given in self.names.items() for address in given)

@@ -49,8 +49,10 @@ def supply(needs: Needs, files: Mapping[str, bytes], home: str, authority: Autho
                 what = "the authority of the stand-ins' certificates is added to it"
                 unmet.append(Unmet(expected.place, expected.what, what))
         elif expected.kind == "file" and not content:
-            content[expected.what] = b""
-            unmet.append(Unmet(expected.place, expected.what, _EMPTY))
+            # Who named it may know what must be in it, and what comes of its being empty.
+            content[expected.what] = "".join(f"{line}\n" for line in expected.with_).encode()
+            if not any(said.what == expected.what for said in needs.unmet):
+                unmet.append(Unmet(expected.place, expected.what, _EMPTY))
         made |= content
     beside = {p.removeprefix(f"{home}/"): data for p, data in made.items() if p.startswith(f"{home}/")}
     beside |= _kept(needs, home)
