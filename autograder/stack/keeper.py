@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,11 +25,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack import loop as event_loop
+from autograder.stack import trouble  # noqa: F401 - loaded once, for all servers
 from autograder.stack.call import invoke
 from autograder.stack.children import close_all_but, content, fork, fork_for_ever, limit, told
 from autograder.stack.engine import OPT
 from autograder.stack.namespace import NODES, OWN_FOLDERS, make_root, own_addresses, system_mounts
 from autograder.stack.procfs import family_pids
+from autograder.stack.reception import speaker
 from autograder.stack.shop import ShopSpec, serve
 
 if TYPE_CHECKING:
@@ -96,9 +98,7 @@ class Keeper:
         """Make a folder hold exactly the given files."""
         root = self.nodes[request["node"]].folder
         folder = _inside(root, request["folder"])
-        if os.path.islink(folder):
-            os.unlink(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         os.makedirs(folder, exist_ok=True)
         for name, encoded in request["files"].items():
             path = _inside(folder, name)
@@ -282,6 +282,19 @@ def _inside(root: str, path: str) -> str:
     return joined
 
 
+def _remove(path: str) -> None:
+    """Remove a file or a folder with all it holds, if it is there; links are not followed."""
+    try:
+        if not os.path.islink(path) and os.path.isdir(path):
+            for name in os.listdir(path):
+                _remove(f"{path}/{name}")
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
 def _read_log(node: _Node, descriptor: int) -> None:
     try:
         data = os.read(descriptor, 65536)
@@ -323,4 +336,6 @@ async def _serve(owner: int) -> None:
 def main(owner: int) -> None:
     """Run until the owner is gone. ``owner`` is a pidfd of the owning process."""
     event_loop.prepare()
+    speaker("http")
+    gc.freeze()  # what all forks share is never looked through again, so it stays shared
     asyncio.run(_serve(owner))

@@ -10,7 +10,6 @@ import collections
 import contextlib
 import importlib
 import os
-import random
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
@@ -171,8 +170,11 @@ class Reception:
     def latency(self) -> float:
         """Seconds that what arrives now waits."""
         conduct = self.shop.conduct
-        jitter = conduct.jitter_ms * random.uniform(-1, 1) if conduct.jitter_ms else 0
-        return max(0.0, conduct.latency_ms + jitter) / 1000.0
+        if not conduct.jitter_ms:
+            return conduct.latency_ms / 1000.0
+        import random  # seldom needed, and slow to load
+
+        return max(0.0, conduct.latency_ms + conduct.jitter_ms * random.uniform(-1, 1)) / 1000.0
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -44,7 +44,19 @@ class HTTP1(asyncio.Protocol):
     """
 
     __slots__ = (
-        *("nonce", "checkout", "session", "_shop", "_transport", "_buffer", "_body", "_chunk", "_working", "_close"),
+        *(
+            "nonce",
+            "checkout",
+            "session",
+            "_shop",
+            "_transport",
+            "_buffer",
+            "_body",
+            "_chunk",
+            "_working",
+            "_close",
+            "_asked",
+        ),
         *("_old", "_bare", "_path"),
     )
 
@@ -55,7 +67,7 @@ class HTTP1(asyncio.Protocol):
         self._body = 0
         self._chunk = 0
         self._working = False
-        self._close = self._old = self._bare = False
+        self._asked = self._close = self._old = self._bare = False
         self._path = b"/"
         self.nonce = "-"
         self.checkout = False
@@ -82,15 +94,17 @@ class HTTP1(asyncio.Protocol):
         """Work through the buffer until it holds no whole request, or one is in work."""
         try:
             while not self._working and self._transport is not None:
+                if not self._asked and not self._read_head():
+                    return
+                self._asked = True
                 if self._body and not self._drop_body():
                     return
-                if not self._read_head():
-                    return
-                if not self._body or self._drop_body():
-                    self._take()
+                self._asked = False
+                self._take()
         except ValueError:
             self._close = True
             self._send(400, b"", b"", b"unreadable\n")
+            self._transport = None  # nothing that still comes can be understood
 
     def _read_head(self) -> bool:
         """Read one head off the buffer, if a whole one is there. Raises :class:`ValueError` if it is nonsense."""
