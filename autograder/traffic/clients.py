@@ -17,13 +17,16 @@ _AGENTS = ("Firefox/145.0", "Chrome/142.0", "Safari/26.1", "ManyHandsPhone/3.2")
 class Client:
     """One client: its source address, whether it keeps its connection open, and its browser's name.
 
-    ``forwarded_for`` is what a CDN in front says about the person behind it; empty without one.
+    ``forwarded_for`` is what a CDN in front says about the person behind it; empty without one. ``cookies`` tells
+    whether it keeps the cookies it is given. ``weight`` is how often it comes, against the others.
     """
 
     address: str
     keep_alive: bool
     agent: str
     forwarded_for: str = ""
+    cookies: bool = True
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -36,26 +39,38 @@ class Request:
 
 @dataclass(frozen=True)
 class Population:
-    """Clients, and a sentence about them for reports."""
+    """Clients, and a sentence about them for reports. ``stream`` is the path they all ask for, if there is only one."""
 
     name: str
     clients: tuple[Client, ...]
     described: str
+    stream: str = ""
 
     def browse(self, count: int, seed: int = 0) -> tuple[Request, ...]:
         """``count`` requests for varied pages."""
         dice = random.Random(seed)
-        return tuple(
-            Request(client, dice.choice((*_PAGES, f"/item/{dice.randrange(10_000)}")))
-            for client in self._turns(count, dice)
-        )
+        return tuple(Request(client, self._page(dice)) for client in self._turns(count, dice))
 
     def check_out(self, count: int, seed: int = 0) -> tuple[Request, ...]:
         """``count`` requests for the expensive page."""
         dice = random.Random(seed)
-        return tuple(Request(client, f"/checkout?order={dice.randrange(10**9)}") for client in self._turns(count, dice))
+        return tuple(Request(client, _checkout(dice)) for client in self._turns(count, dice))
+
+    def shop(self, count: int, seed: int = 0, checkouts: float = 0.1) -> tuple[Request, ...]:
+        """``count`` requests, of which the part ``checkouts`` (0 to 1, by chance) is for the expensive page."""
+        dice = random.Random(seed)
+        return tuple(
+            Request(client, _checkout(dice) if dice.random() < checkouts else self._page(dice))
+            for client in self._turns(count, dice)
+        )
+
+    def _page(self, dice: random.Random) -> str:
+        return self.stream or dice.choice((*_PAGES, f"/item/{dice.randrange(10_000)}"))
 
     def _turns(self, count: int, dice: random.Random) -> list[int]:
+        weights = [client.weight for client in self.clients]
+        if len(set(weights)) > 1:
+            return dice.choices(range(len(weights)), weights, k=count)
         # Every client once before any comes again, each round in another order: clients that took turns in a fixed
         # order would meet the same server again and again under plain round robin, and look sticky.
         turns: list[int] = []
@@ -65,16 +80,16 @@ class Population:
 
 
 def population(name: str) -> Population:
-    """The population called ``many``, ``office``, ``subnet``, ``few``, ``behind-cdn`` or ``kept-alive``.
-
-    Raises ``KeyError`` for any other name; :data:`POPULATIONS` lists them.
-    """
-    make, described = _KINDS[name]
-    return Population(name, tuple(make), described)
+    """The population of that name, one of :data:`POPULATIONS`. Raises ``KeyError`` for any other."""
+    return _KINDS[name]
 
 
-def _clients(addresses: list[str], *, keep_alive: bool = False) -> list[Client]:
-    return [Client(address, keep_alive, _AGENTS[n % len(_AGENTS)]) for n, address in enumerate(addresses)]
+def _checkout(dice: random.Random) -> str:
+    return f"/checkout?order={dice.randrange(10**9)}"
+
+
+def _clients(addresses: list[str], *, keep_alive: bool = False, cookies: bool = True) -> tuple[Client, ...]:
+    return tuple(Client(address, keep_alive, _AGENTS[n % 4], cookies=cookies) for n, address in enumerate(addresses))
 
 
 _NETWORKS = [f"198.19.{n}.{10 + n * 7 % 200}" for n in range(1, 251)]
@@ -82,13 +97,25 @@ _NETWORKS = [f"198.19.{n}.{10 + n * 7 % 200}" for n in range(1, 251)]
 # hash over clients can be called even (see judge.spread).
 _CROWD = [f"198.19.{n}.{10 + n * 7 % 200 + 11 * k}" for k in range(4) for n in range(1, 251)]
 _EDGE = "198.19.77.5"
-_BEHIND_CDN = [Client(_EDGE, False, _AGENTS[n % 4], f"203.0.{n}.{n * 7 % 250 + 1}") for n in range(250)]
+_BEHIND_CDN = tuple(Client(_EDGE, False, _AGENTS[n % 4], f"203.0.{n}.{n * 7 % 250 + 1}") for n in range(250))
+_ZIPF = tuple(
+    Client(address, False, _AGENTS[n % 4], weight=(n + 1) ** -1.2) for n, address in enumerate(_NETWORKS[::5])
+)
 _KINDS = {
-    "many": (_clients(_CROWD), "1,000 clients in 250 networks"),
-    "office": (_clients(["198.19.77.5"]), "everybody behind one office address"),
-    "subnet": (_clients([f"198.19.42.{n}" for n in range(2, 252)]), "250 clients of one /24 network"),
-    "few": (_clients(_NETWORKS[::50]), "5 clients in 5 networks"),
-    "behind-cdn": (_BEHIND_CDN, "250 clients behind one address of a CDN"),
-    "kept-alive": (_clients(_NETWORKS, keep_alive=True), "250 clients that keep their connections open"),
+    kind.name: kind
+    for kind in (
+        Population("many", _clients(_CROWD), "1,000 clients in 250 networks"),
+        # One address stands for many people, who do not share their cookies: it keeps none.
+        Population("office", _clients([_EDGE], cookies=False), "everybody behind one office address"),
+        Population("subnet", _clients([f"198.19.42.{n}" for n in range(2, 252)]), "250 clients of one /24 network"),
+        Population("few", _clients(_NETWORKS[::50]), "5 clients in 5 networks"),
+        Population("behind-cdn", _BEHIND_CDN, "250 clients behind one address of a CDN"),
+        Population("kept-alive", _clients(_NETWORKS, keep_alive=True), "250 clients that keep their connections open"),
+        # The busiest address sends a third of all requests, the ten busiest almost four fifths.
+        Population("zipf", _ZIPF, "50 clients in 50 networks, a few of which send most"),
+        Population(
+            "streaming", _clients(_NETWORKS, keep_alive=True), "250 clients that watch slow streams", stream="/stream"
+        ),
+    )
 }
 POPULATIONS = tuple(_KINDS)
