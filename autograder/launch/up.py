@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError
-from autograder.launch import jupyter, lablist, pages, ports, state
+from autograder.launch import desk, jupyter, lablist, pages, ports, state
 from autograder.launch.places import home as home_folder
 from autograder.launch.places import site_folder
 
@@ -201,5 +201,7 @@ def _open(address: str, say: Callable[[str], None]) -> None:
     """Open the browser where there is a desktop; a browser for terminals would take this one over."""
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("WSL_DISTRO_NAME"):
         webbrowser.open(address)
+    elif desk.inside():
+        say("a container cannot open your browser: open the second address yourself")
     else:
         say("no desktop here: open the address yourself")
