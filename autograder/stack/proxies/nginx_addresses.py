@@ -12,7 +12,8 @@ _MOST_PORTS = 64
 def split_address(text: str, port: int) -> tuple[str, int]:
     """Host (brackets taken off) and port of ``text``, ``port`` if it has none. A path keeps its ``unix:``."""
     if text.startswith("unix:"):
-        return f"unix:{text[5:].partition(':')[0]}", 0
+        # However many slashes it begins with, it is one path.
+        return f"unix:/{text[5:].partition(':')[0].lstrip('/')}", 0
     host, colon, last = text.rpartition(":")
     if not colon or "]" in last or not last.isascii() or not last.isdecimal() or (":" in host and host[:1] != "["):
         return text.strip("[]"), port

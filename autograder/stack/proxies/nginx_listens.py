@@ -40,10 +40,13 @@ def read_listens(
         if head.kind == "http" and not listens:
             listens = [(place(head.statement.word, folder), ("80",))]
         http2 = any(line.setting("http2") == "on" for line in lines)
+        # Where TLS passes through, a door for each name that the config tells apart.
+        through = head.kind == "stream" and any(line.setting("ssl_preread") == "on" for line in lines)
+        asked: list[tuple[str, ...]] = [(name,) for name in _told_apart(said)] if through else []
         for where, values in listens:
             if values:
-                kind = _Kind(head.kind, names, pools, http2, carried)
-                found += kind.listenings(where, values)
+                for some in asked or [names]:
+                    found += _Kind(head.kind, some, pools, http2, carried).listenings(where, values)
                 unmet += _not_driven(where, values)
     return tuple(found), tuple(unmet)
 
@@ -75,6 +78,13 @@ class _Kind:
             for address, port in listen_addresses(values[0], _DEFAULT_PORT[self.kind])
             if "quic" not in values
         ]
+
+
+def _told_apart(said: Sequence[Said]) -> list[str]:
+    """Host names that maps of the TLS server name have a line for."""
+    maps = [one for one in said if one.name == "map" and one.values[:1] == ("$ssl_preread_server_name",)]
+    keys = [line.name for one in maps for line in one.statement.block or ()]
+    return [key for key in dict.fromkeys(keys) if "." in key and key[0] not in "~\\$"]
 
 
 def _not_driven(where: Place, values: tuple[str, ...]) -> list[Unmet]:

@@ -129,6 +129,8 @@ class _Passes:
                 why = f"this pool is spoken to in two ways; its servers speak the first ({self.spoken[key].speaks})"
                 self.found.unmet.append(Unmet(where, f"{one.name} {one.values[0]}", why))
             return
+        if _datagrams(self.said, one.server):
+            return
         duty = "serving"
         if "$" in one.values[0] and not literal(host) and not host.startswith("unix:"):
             duty = "resolved"
@@ -190,6 +192,12 @@ def _listening(said: Sequence[Said], server: int) -> tuple[int, bool]:
     listens = [one.values for one in said if one.server == server and one.name == "listen" and one.values]
     addresses = [place for values in listens for place in listen_addresses(values[0], 80)]
     return addresses[0][1] if addresses else 0, bool(listens) and all("ssl" in values for values in listens)
+
+
+def _datagrams(said: Sequence[Said], server: int) -> bool:
+    """Whether a server block takes UDP alone."""
+    listens = [one.values for one in said if one.server == server and one.name == "listen"]
+    return bool(listens) and all("udp" in values for values in listens)
 
 
 def _weight(text: str) -> float:

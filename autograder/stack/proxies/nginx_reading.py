@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from autograder.stack.proxies.nginx_builds import lacking
+from autograder.stack.proxies.nginx_guards import guarded
 from autograder.stack.proxies.nginx_listens import read_listens
 from autograder.stack.proxies.nginx_passes import read_passes
 from autograder.stack.proxies.nginx_scopes import Constants, flat, place
@@ -38,7 +39,7 @@ def read_nginx(files: Mapping[str, bytes], main: str) -> Needs:
     reader.names(passing.upstreams)
     things = reader.read()
     unmet = [_broken(fault, home) for fault in text.broken]
-    unmet += [*lacking(said, folder), *passing.unmet, *not_driven, *things.unmet]
+    unmet += [*lacking(said, folder), *passing.unmet, *not_driven, *things.unmet, *guarded(said, folder)]
     return Needs(listens, tuple(passing.upstreams), tuple(things.expected), tuple(dict.fromkeys(unmet)))
 
 

@@ -127,7 +127,7 @@ def open_twin(
     own = {name.removeprefix(f"{folder}/"): data for name, data in files.items() if name.startswith(f"{folder}/")}
     own = own if folder else dict(files)
     config = posixpath.basename(main)
-    needs = _read(own, config, proxy)
+    needs = read_needs(own, config, proxy)
     if any(unmet.what.startswith("the config is too large") for unmet in needs.unmet):
         raise TwinError(
             needs.unmet[0].what,
@@ -170,7 +170,8 @@ def _again(
     return Twin(files, needs, plan(more(needs, wanted), proxy, config, home, authority, capacity), supplied, engine)
 
 
-def _read(files: Mapping[str, bytes], config: str, proxy: str) -> Needs:
+def read_needs(files: Mapping[str, bytes], config: str, proxy: str) -> Needs:
+    """What ``config``, at the top of ``files``, names."""
     if proxy == "nginx":
         from autograder.stack.proxies.nginx_reading import read_nginx
 
