@@ -12,9 +12,10 @@ import pytest
 
 from autograder.stack.balancing import config_digest
 from autograder.stack.engine import EngineError, NodeDownError
-from autograder.stack.model import CLIENTS
+from autograder.stack.model import CLIENTS, Balancer, Server, Stack, Surroundings
+from autograder.stack.namespace import mount_points
 from autograder.stack.procfs import family, wait_until
-from autograder.stack.running import engine_named
+from autograder.stack.running import engine_named, open_stack
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
 from tests.stack.conftest import config
@@ -125,6 +126,118 @@ def test_a_balancer_cannot_reach_the_journals(opened: Opened, engine: str) -> No
     answered(running, 3)
     ran = running.machines.run("lb", ["/bin/sh", "-c", "ls /run/manyhands/journal; ls /nodes; ls /work /home /root"])
     assert ran.out.strip() == ""
+
+
+AROUND = b"""user deploy;
+events {}
+http {
+  upstream shop {
+    server 10.20.1.11:8080;
+    server 10.20.1.11:8081;
+    server [fd00:20:1::5]:9000;
+    server unix:/home/deploy/shop/app.sock;
+  }
+  access_log /data/logs/shop.log;
+  server {
+    listen 80;
+    listen 10.0.0.1:8000;
+    listen [fd00:20::1]:80;
+    location / { proxy_pass http://shop; }
+  }
+  server {
+    listen 81;
+    location / { proxy_pass http://legacy.example:8080; }
+  }
+  server {
+    listen 82;
+    resolver 10.0.0.53;
+    location / { set $name new.example; proxy_pass http://$name:8081; }
+  }
+}
+"""
+
+
+def test_a_config_finds_what_it_expects_around_it(engine: str) -> None:
+    servers = (
+        Server("a", address="10.20.1.11", port=8080),
+        Server("b", address="10.20.1.11", port=8081),
+        Server("c", address="fd00:20:1::5", port=9000),
+        Server("d", address="unix:/home/deploy/shop/app.sock"),
+    )
+    around = Surroundings(
+        addresses=("10.0.0.1", "fd00:20::1"),
+        names=(("legacy.example", "10.20.1.11"), ("new.example", "10.20.1.11")),
+        folders=("/data/logs",),
+        accounts=("deploy",),
+        resolvers=("10.0.0.53:53",),
+    )
+    doors = (80, 81, 82)
+    counted = {}
+    for port in doors:
+        stack = Stack("around", (Balancer("lb", "nginx", port=port, around=around),), servers)
+        with open_stack(stack, engine) as running:
+            applied = running.apply({"nginx.conf": AROUND})
+            assert applied.ok, applied.faults
+            assert [running.machines.address(server.name) for server in servers] == [s.address for s in servers]
+            counted[port] = answered(running, 40)
+            written = running.machines.run("lb", ["/bin/sh", "-c", "wc -l < /data/logs/shop.log; id -gn deploy"])
+            assert written.out.split()[0] == "40", written
+    assert counted[80] == {"a": 10, "b": 10, "c": 10, "d": 10}
+    assert counted[81] == {"a": 40}
+    assert counted[82] == {"b": 40}
+
+
+def test_a_folder_of_the_system_is_not_covered(engine: str) -> None:
+    around = Surroundings(folders=("/usr/lib/nginx/modules",))
+    stack = Stack("around", (Balancer("lb", "nginx", around=around),), (Server("a"),))
+    with pytest.raises(EngineError, match="/usr/lib/nginx/modules"):
+        open_stack(stack, engine)
+
+
+def test_two_servers_at_one_place_are_refused_by_name(engine: str) -> None:
+    servers = (Server("one", address="10.1.1.1", port=80), Server("two", address="10.1.1.1", port=80))
+    with pytest.raises(EngineError, match="one and two"):
+        open_stack(Stack("twice", (Balancer("lb", "nginx"),), servers), engine)
+
+
+def test_more_servers_than_fit_are_refused(engine: str) -> None:
+    servers = tuple(Server(f"app{n}") for n in range(251))
+    with pytest.raises(EngineError, match="251 servers"):
+        open_stack(Stack("crowd", (Balancer("lb", "nginx"),), servers), engine)
+
+
+@pytest.mark.parametrize(
+    ("folders", "points"),
+    [
+        (("/var/log/x", "/etc/ssl/private", "/run/php", "/srv/www", "/var"), ()),
+        (("/home/deploy/logs", "/home/x", "/data"), ("/data", "/home")),
+        (("/opt/app/log", "/usr/local/nginx/logs", "/tmp/cache", "/dev/shm/x"), None),
+        (("/var/../home/x",), ("/home",)),
+    ],
+)
+def test_only_what_is_not_a_balancers_own_is_mounted(folders: tuple[str, ...], points: tuple[str, ...] | None) -> None:
+    assert mount_points(folders) == (points if points is not None else ("/dev/shm", "/opt/app", "/tmp", "/usr/local"))
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/",
+        "relative",
+        "/usr",
+        "/usr/lib/x",
+        "/bin/x",
+        "/lib64",
+        "/proc/1",
+        "/sys/x",
+        "/dev",
+        "/opt",
+        "/opt/manyhands/x",
+    ],
+)
+def test_what_would_cover_the_system_is_refused(folder: str) -> None:
+    with pytest.raises(EngineError, match=folder):
+        mount_points([folder])
 
 
 def test_closing_twice_is_fine_and_using_a_closed_stack_is_said(opened: Opened, engine: str) -> None:

