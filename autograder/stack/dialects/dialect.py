@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Protocol
 
-from autograder.stack.shop import CHECKOUT
-
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
 
+CHECKOUT = b"/checkout"
 _NONCE = re.compile(rb"[A-Za-z0-9-]{1,128}")
 REASONS = {200: "OK", 401: "Unauthorized", 500: "Internal Server Error", 503: "Service Unavailable"}
 """What goes with the status that the shop decides on."""
@@ -24,7 +23,7 @@ def nonce_of(raw: bytes) -> str:
 
 def is_checkout(path: bytes) -> bool:
     """Whether this path (with or without a query) is the costly page."""
-    return path.startswith(CHECKOUT.encode())
+    return path.startswith(CHECKOUT)
 
 
 class Asked(Protocol):
@@ -41,6 +40,8 @@ class Counting(Protocol):
     """What a dialect sees of the shop: it counts, makes wait, works and may die of a request."""
 
     name: str
+    says: str
+    """What a health check looks for at this server; empty if for nothing."""
 
     def arrive(self, asked: Asked) -> None:
         """A whole request is there. Its ``answer`` is called when it was worked on, if ever."""
