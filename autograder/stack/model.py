@@ -25,7 +25,7 @@ PROMETHEUS = "prometheus"
 
 PROXIES = ("nginx", "haproxy")
 SERVICE_TIMES = ("constant", "exponential", "lognormal")
-PROTOCOLS = ("http", "h2c", "grpc", "tcp", "fastcgi", "uwsgi", "scgi")
+PROTOCOLS = ("http", "h2c", "grpc", "tcp", "fastcgi", "uwsgi", "scgi", "mysql", "smtp")
 POPULATIONS = ("many", "office", "subnet", "few", "behind-cdn", "kept-alive", "zipf", "streaming")
 """Names of the client populations; :mod:`autograder.traffic.clients` has the clients."""
 
@@ -47,9 +47,10 @@ class Server:
     and holds memory. When more than ``queue`` requests wait, ``memory_mb`` is used up and the process dies, as a real
     one would.
 
-    The last three are for stand-ins of servers that a config names: ``address`` is where it listens if that is not for
+    The last four are for stand-ins of servers that a config names: ``address`` is where it listens if that is not for
     the engine to choose (an IPv4 or IPv6 address, or ``unix:/path`` as the balancer sees it), ``speaks`` one of
-    :data:`PROTOCOLS`, ``certificate`` the PEM (chain, then key) of one that speaks TLS.
+    :data:`PROTOCOLS`, ``certificate`` the PEM (chain, then key) of one that speaks TLS, and ``says`` what its page
+    begins with (or a ``tcp`` one greets with) because a health check looks for it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Server:
     address: str = ""
     speaks: str = "http"
     certificate: str = ""
+    says: str = ""
 
     @property
     def capacity(self) -> float:

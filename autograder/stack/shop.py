@@ -73,6 +73,7 @@ class ShopSpec:
     memory_mb: float = 512.0
     speaks: str = "http"
     certificate: str = ""
+    says: str = ""
     journal: str = JOURNAL
     disk: str = DISK
 
@@ -81,7 +82,7 @@ class ShopSpec:
         """The spec for ``server`` at address ``host``."""
         return cls(
             *(server.name, host, server.port, server.workers, server.service_ms, server.page_ms, server.queue),
-            *(server.service, server.memory_mb, server.speaks, server.certificate),
+            *(server.service, server.memory_mb, server.speaks, server.certificate, server.says),
         )
 
 
@@ -98,7 +99,9 @@ class Shop:
         self.served = 0
         self.peak = 0
         self.statuses: collections.Counter[int] = collections.Counter()
-        self._page = f"Welcome to the shop. You were served by {spec.name}.\n".encode()
+        self.says = spec.says
+        greeting = f"{spec.says}\n" if spec.says else ""
+        self._page = f"{greeting}Welcome to the shop. You were served by {spec.name}.\n".encode()
         self._draw = drawing(spec.service, spec.name)
         self._owed_ms = 0.0
         self._held: list[Callable[[], None]] = []

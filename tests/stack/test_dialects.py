@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.stack.dialects import cgi, fastcgi, http2, tcp
+from autograder.stack.dialects import cgi, fastcgi, http2, mysql, smtp, tcp
 from autograder.stack.dialects.stream import HELD_LIMIT
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from autograder.stack.dialects.dialect import Asked
     from autograder.stack.dialects.stream import Stream
 
-SPEAKERS = cgi.SPEAKERS | fastcgi.SPEAKERS | http2.SPEAKERS | tcp.SPEAKERS
+SPEAKERS = cgi.SPEAKERS | fastcgi.SPEAKERS | http2.SPEAKERS | tcp.SPEAKERS | mysql.SPEAKERS | smtp.SPEAKERS
 
 
 class Till:
@@ -30,7 +30,8 @@ class Till:
 
     name = "app1"
 
-    def __init__(self, status: int = 200, at_once: bool = True) -> None:
+    def __init__(self, status: int = 200, at_once: bool = True, says: str = "") -> None:
+        self.says = says
         self.status = status
         self.at_once = at_once
         self.seen: list[tuple[str, bool]] = []
@@ -85,7 +86,7 @@ class Line(asyncio.Transport):
 def feed(speaks: str, data: bytes, till: Till, cuts: Sequence[int] = ()) -> Line:
     connection: Stream = SPEAKERS[speaks](till)
     line = Line()
-    if speaks in ("mysql", "smtp"):
+    if speaks in ("mysql", "smtp") or till.says:
         connection._transport = line  # without a loop there is no clock for the greeting
     else:
         connection.connection_made(line)
@@ -332,11 +333,14 @@ def test_a_client_faster_than_the_shop_is_made_to_wait() -> None:
     assert len(till.seen) == HELD_LIMIT // 2
 
 
-@pytest.mark.parametrize(("speaks", "greeting"), [("smtp", b"220 "), ("mysql", b"\0\0\0\n5.7")])
-def test_servers_that_greet_do_so_only_after_silence(speaks: str, greeting: bytes) -> None:
+@pytest.mark.parametrize(
+    ("speaks", "says", "greeting"),
+    [("smtp", "", b"220 "), ("mysql", "", b"5.7."), ("tcp", "* OK ready", b"* OK ready\r\n")],
+)
+def test_servers_that_greet_do_so_only_after_silence(speaks: str, says: str, greeting: bytes) -> None:
     async def talk() -> tuple[bytes, bytes]:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: SPEAKERS[speaks](Till()), "127.0.0.1", 0)
+        server = await loop.create_server(lambda: SPEAKERS[speaks](Till(says=says)), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         silent, silent_writer = await asyncio.open_connection("127.0.0.1", port)
         greeted = await silent.read(100)
@@ -349,5 +353,17 @@ def test_servers_that_greet_do_so_only_after_silence(speaks: str, greeting: byte
         return greeted, answered
 
     greeted, answered = asyncio.run(asyncio.wait_for(talk(), 10))
-    assert greeting in (greeted if speaks == "smtp" else b"\0\0\0" + greeted[4:])
+    assert greeting in greeted
     assert answered == b"r1\n"
+
+
+def test_what_a_check_looks_for_is_said_to_a_check_and_not_to_traffic() -> None:
+    assert feed("tcp", b"STATUS\r\n", Till(says="all well")).out == b"all well\r\n"
+    assert feed("tcp", b"n-1\n", Till(says="all well")).out == b"r1\n"
+
+
+def test_who_logs_in_to_mysql_is_let_in() -> None:
+    login = b"\x21\0\0\1" + b"\0" * 32 + b"haproxy\0" + b"\1\0\0\0\1"
+    line = feed("mysql", login, Till())
+    assert line.out == b"\x07\0\0\2\0\0\0\2\0\0\0"
+    assert line.closed

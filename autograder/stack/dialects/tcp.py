@@ -1,9 +1,8 @@
 """Plain TCP: a line with a nonce comes in, a line with the receipt goes out, as often as the client likes.
 
 Servers of databases and mail are stood in for, too. What balancers send to see whether one is there is answered
-well enough for them (PING, a PostgreSQL start-up packet, an LDAP bind, a TLS hello, …), and ``mysql`` and ``smtp``
-greet first, as such servers do; but only a client that has said nothing for a while is greeted, so that what
-traffic gets stays the same for all.
+well enough for them: PING, a PostgreSQL start-up packet, an LDAP bind, a TLS hello, … A server that a health check
+expects to speak first does so, but only to a client that has said nothing for a while: what traffic gets is the same.
 """
 
 from __future__ import annotations
@@ -38,21 +37,14 @@ _PACKETS: tuple[tuple[int, bytes, bytes], ...] = (
     # TLS or SSL 3: a hello → an alert, which is an answer too.
     (0, b"\x16\x03", b"\x15\x03\x00\x00\x02\x02\x28"),
 )
-_MYSQL_GREETING = (
-    b"\x0a5.7.0-stand-in\0" + b"\x01\0\0\0" + b"A" * 8 + b"\0" + b"\xff\xf7\x21\x02\0\xff\x81\x15"
-    + bytes(10) + b"B" * 12 + b"\0mysql_native_password\0"
-)  # fmt: skip
-_MYSQL_OK = b"\x07\0\0\x02\0\0\0\x02\0\0\0"
-_MYSQL_QUIT = b"\x01\0\0\0\x01"
 
 
 class Tcp(Stream):
     """One connection; requests are worked on one after another."""
 
-    greeting = b""
-
     def __init__(self, shop: Counting) -> None:
         super().__init__(shop)
+        self.greeting = f"{shop.says}\r\n".encode() if shop.says else b""
         self.nonce = "-"
         self.checkout = False
         self._held = b""
@@ -94,6 +86,8 @@ class Tcp(Stream):
             if data[at:].startswith(mark):
                 self.send(answer)
                 return
+        if self.greeting and nonce_of(data.partition(b"\n")[0]) == "-":
+            self.send(self.greeting)
 
     def _next(self) -> None:
         """Take lines until one is a request. What is no line of ours is dropped."""
@@ -134,24 +128,4 @@ class Tcp(Stream):
             self._next()
 
 
-class Mysql(Tcp):
-    """Greets as MySQL does, and lets everybody log in."""
-
-    greeting = len(_MYSQL_GREETING).to_bytes(3, "little") + b"\0" + _MYSQL_GREETING
-
-    def read(self, data: bytes) -> None:
-        """See :class:`Tcp`."""
-        if data[3:4] == b"\1" and len(data) > 32:
-            self.send(_MYSQL_OK)
-        super().read(data)
-        if data.endswith(_MYSQL_QUIT):
-            self.close()
-
-
-class Smtp(Tcp):
-    """Greets as a mail server does."""
-
-    greeting = b"220 stand-in ESMTP\r\n"
-
-
-SPEAKERS: dict[str, Callable[[Counting], Stream]] = {"tcp": Tcp, "mysql": Mysql, "smtp": Smtp}
+SPEAKERS: dict[str, Callable[[Counting], Stream]] = {"tcp": Tcp}

@@ -49,6 +49,7 @@ class Upstream:
     server name), else ``host:port``. ``speaks`` is one of ``model.PROTOCOLS``; ``tls`` that it is spoken to in TLS,
     ``verified_as`` the name its certificate is checked for, if it is. ``duty`` is ``serving``, ``backup``, ``down``
     (declared maintenance), ``resolved`` (found by name at run time) or ``checked`` (asked for health, sent no traffic).
+    ``says`` is what a health check looks for in its answer.
     """
 
     place: Place
@@ -61,6 +62,7 @@ class Upstream:
     verified_as: str = ""
     duty: str = "serving"
     weight: float = 1.0
+    says: str = ""
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,9 @@ class _Planning:
             if (known.speaks, tls) != (upstream.speaks, upstream.tls):
                 spoken = f"{known.speaks}{' over TLS' if tls else ''}"
                 self._cannot(upstream, f"server {upstream.label}", f"the stand-in at this address speaks {spoken}")
+            elif upstream.says not in known.says:
+                says = "\n".join(filter(None, (known.says, upstream.says)))
+                self.servers[address, upstream.port] = replace(known, says=says)
             return
         certificate = ""
         if upstream.tls:
@@ -171,6 +174,7 @@ class _Planning:
             address=address,
             speaks=upstream.speaks,
             certificate=certificate,
+            says=upstream.says,
         )
         self.named.setdefault(self.servers[address, upstream.port].name, []).append(upstream)
 
