@@ -6,7 +6,7 @@ A gRPC answer is one empty message and the trailer ``grpc-status``: 0, or 13 (IN
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -17,10 +17,14 @@ from autograder.stack.dialects.dialect import is_checkout, nonce_of
 from autograder.stack.dialects.stream import GarbledError, Stream
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable
 
     from autograder.stack.dialects.dialect import Counting
+    from autograder.stack.shop import Shop
 
+_BEGINNING = b"PRI"
+"""Of the preface (RFC 9113 3.4); no method of HTTP/1.1 begins like this."""
 _EMPTY_MESSAGE = bytes(5)
 """Not compressed, no bytes: what any message type reads as its default."""
 _OK, _INTERNAL = b"0", b"13"
@@ -54,12 +58,35 @@ class Http2(Stream):
         self._requests: dict[int, _Request] = {}
         self._unsent: dict[int, tuple[bytes, _Headers]] = {}
         """Body and trailers by stream that the other side's window has no room for yet."""
-        self._begun = False
+        self._first: bytes | None = b""
+        """What came before it was clear which HTTP this is; None once it is HTTP/2."""
+        self._older: asyncio.Protocol | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """See :class:`Stream`. A balancer that speaks HTTP/2 may look with HTTP/1.1 whether a server is there."""
+        if self._older is not None:
+            self._older.data_received(data)
+        elif self._first is None or (first := self._first + data).startswith(_BEGINNING):
+            super().data_received(data if self._first is None else first)
+        elif _BEGINNING.startswith(first):
+            self._first = first
+        elif self._transport is not None:
+            from autograder.stack.dialects.http1 import SPEAKERS as OLDER
+
+            self._older = OLDER["http"](cast("Shop", self.shop))
+            self._older.connection_made(self._transport)
+            self._older.data_received(first)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See :class:`Stream`."""
+        super().connection_lost(exc)
+        if self._older is not None:
+            self._older.connection_lost(exc)
 
     def read(self, data: bytes) -> None:
         """See :class:`Stream`."""
-        if not self._begun:
-            self._begun = True
+        if self._first is not None:
+            self._first = None
             self._frames.initiate_connection()
         try:
             for event in self._frames.receive_data(data):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from autograder.stack.proxies.haproxy_syntax import Line, Section
 
 PAGE = "Welcome to the shop. You were served by"
@@ -53,28 +51,59 @@ def _over_tls(section: Section) -> bool:
     return any("check-ssl" in values for values in lines)
 
 
-def demands(section: Section, mode: str) -> Iterator[tuple[Line, str]]:
-    """Lines that ask the stand-ins for more than they give, each with what comes of it."""
+@dataclass(frozen=True)
+class Demands:
+    """What checks look for: ``says`` is what a stand-in has to say, ``beyond`` lines that none can satisfy, and why."""
+
+    says: str
+    beyond: tuple[tuple[Line, str], ...]
+
+
+def demands_of(section: Section) -> Demands:
+    """Read what the checks of a backend expect of an answer."""
     down = _ALL_DOWN.format(section.name)
+    says: dict[str, None] = {}
+    beyond: list[tuple[Line, str]] = []
     if (line := section.option("external-check")) is not None:
-        yield line, "the program that looks whether servers are there is not in the twin: " + down
+        beyond.append((line, "the program that looks whether servers are there is not in the twin"))
     web = section.option("httpchk") is not None
+    plain = section.option("tcp-check") is not None
     for line in section.inherited("http-check", "tcp-check"):
-        values = [value for value in line.values if value]
-        if values[:1] != ["expect"]:
+        words = _expectation(line)
+        if not words or not (web if line.name == "http-check" else plain):
             continue
-        if line.name == "http-check" and (web or mode == "http") and not _met(values[1:], 200, PAGE):
-            yield line, down
-        elif line.name == "tcp-check" and section.option("tcp-check") is not None:
-            wanted = values[-1]
-            if values[-2] != "string" or not any(said.startswith(wanted) or wanted in said for said in _LINES):
-                yield line, down
+        page = PAGE if line.name == "http-check" else "\n".join(_LINES)
+        if _met(words, 200, page):
+            continue
+        word = _word_for(words)
+        if word and _met(words, 200, f"{word}\n{page}"):
+            says[word] = None
+        else:
+            beyond.append((line, down))
+    return Demands("\n".join(says), tuple(beyond))
+
+
+def _expectation(line: Line) -> list[str]:
+    """The words after ``expect`` and what may stand between; empty if the line is another."""
+    words = list(line.values)
+    if words[:1] != ["expect"]:
+        return []
+    words = words[1:]
+    while len(words) > 2 and words[0] in _BEFORE:
+        words = words[2:]
+    return words
+
+
+def _word_for(words: list[str]) -> str:
+    """A text that an expectation may be met by: the string itself, or the plainest that a regular expression takes."""
+    if len(words) < 2 or words[0] not in ("string", "rstring"):
+        return ""
+    text = words[1] if words[0] == "string" else words[1].split("|")[0].strip("()^$")
+    return text if text.isprintable() and len(text) < 200 else ""
 
 
 def _met(words: list[str], status: int, page: str) -> bool:
     """Whether an expectation (docs.haproxy.org/2.8/configuration.html, http-check expect) is met by such an answer."""
-    while len(words) > 2 and words[0] in _BEFORE:
-        words = words[2:]
     negated = words[:1] == ["!"]
     words = words[negated:]
     if len(words) < 2:
@@ -85,15 +114,23 @@ def _met(words: list[str], status: int, page: str) -> bool:
     elif kind == "string":
         found = wanted in page
     elif kind in ("rstatus", "rstring"):
-        try:
-            found = re.search(wanted, page if kind == "rstring" else str(status)) is not None
-        except re.error:
-            return True
+        found = _matches(wanted, page if kind == "rstring" else str(status))
     else:
         found = False
     return found != negated
 
 
+def _matches(pattern: str, text: str) -> bool:
+    """Whether a plain regular expression is found; one that could take for ever to answer counts as not."""
+    if len(pattern) > _LONGEST_PATTERN or set(pattern) & set("*+{"):
+        return False
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return False
+
+
+_LONGEST_PATTERN = 40
 _BEFORE = ("min-recv", "ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code", "comment")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autograder.stack.proxies.haproxy_addresses import Where, where
-from autograder.stack.proxies.haproxy_checks import checks_of, demands
+from autograder.stack.proxies.haproxy_checks import checks_of, demands_of
 from autograder.stack.proxies.haproxy_words import SERVER_WORDS, Settings
 from autograder.stack.proxies.nginx_addresses import literal
 from autograder.stack.proxies.reading import Place, Unmet, Upstream
@@ -90,11 +90,11 @@ def read_pool(section: Section, doors: Sequence[int], inspects_tls: bool, place:
         given = _Given(section.name, spoken, tls, tuple(doors), place(one.line.words[0]))
         upstreams += given.upstreams(one)
         unmet += given.unmet(one)
-    checked = any("check" in one.settings for one in servers)
-    if checked:
+    if any("check" in one.settings for one in servers):
+        demands = demands_of(section)
+        upstreams = [replace(upstream, says=demands.says) for upstream in upstreams]
         unmet += [
-            Unmet(place(line.words[0]), " ".join(word.text for word in line.words), why)
-            for line, why in demands(section, mode)
+            Unmet(place(line.words[0]), " ".join(word.text for word in line.words), why) for line, why in demands.beyond
         ]
     return Pool(section.name, mode, carries, tls, tuple(upstreams), tuple(unmet))
 
