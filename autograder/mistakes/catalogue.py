@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from autograder.mistakes.mistake import Mistake
 
     MISTAKES: tuple[Mistake, ...]
+
+_CONFIGS = {"nginx": ("nginx_config", "read_nginx"), "haproxy": ("haproxy_config", "read_haproxy_config")}
+"""Balancer → the module beside this one, and its function, that read its config."""
 
 
 @functools.cache
@@ -57,14 +61,13 @@ def find_mistakes(
     Returns:
         Findings; none for a config that cannot be read (the balancer itself says better what is wrong with it).
     """
-    from autograder.mistakes.nginx_config import read_nginx
     from autograder.stack.proxies.nginx_syntax import UnreadableError
 
-    if proxy != "nginx":
-        return ()
     try:
-        config = read_nginx(files, main)
+        config = _read(files, main, proxy)
     except UnreadableError:
+        return ()
+    if config is None:
         return ()
     found = {
         finding
@@ -73,3 +76,12 @@ def find_mistakes(
         for finding in mistake.readers[proxy](config, capacity)
     }
     return tuple(sorted(found, key=lambda f: (f.file != main, f.file, f.line, f.column, f.mistake)))
+
+
+def _read(files: Mapping[str, bytes], main: str, proxy: str) -> Any:
+    """A config in the words that the readers of the catalogue ask for; None for a balancer that has none."""
+    name, function = _CONFIGS.get(proxy, ("", ""))
+    module = f"{__package__}.{name}"
+    if not name or importlib.util.find_spec(module) is None:
+        return None
+    return getattr(importlib.import_module(module), function)(files, main)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.mistakes.finding import Finding
 from autograder.mistakes.nginx_config import plain
 from autograder.stack.model import POPULATIONS
-from autograder.traffic.states import STATES
+from autograder.traffic.states import STATES as STATES
 
 if TYPE_CHECKING:
     from autograder.stack.proxies.nginx_syntax import Word
@@ -26,9 +26,29 @@ Reader = Callable[[Any, Capacity | None], Iterable[Finding]]
 """Parsed config and declared capacity (None: not known) → findings."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """The traffic that a config is judged under, and by which balancer: tests run it on the real one."""
+
+    state: str = "all-up"
+    """One of ``STATES``; what happens in it happens to ``victim``."""
+    victim: str = "app2"
+    proxy: str = "nginx"
+    """The balancer that the config is for."""
+    pages: str = "varied"
+    """What the clients ask for: ``varied`` pages, all the ``checkout`` with arguments of its own, or one path."""
+    host: str = "shop.example"
+    """The name of the site that the clients ask for."""
+    concurrency: int = 4
+    """Requests in flight."""
+    within: float = 0.0
+    """How far claimed parts may be off beyond what chance and the numbers sent explain: for what hangs on timing."""
+    capacity: Capacity | None = None
+
+
 @dataclass(frozen=True)
-class Example:
-    """A config with the mistake, and the traffic it claims: tests run it on the real balancer."""
+class Example(Case):
+    """A config with the mistake, and the traffic it claims."""
 
     name: str
     config: str
@@ -36,31 +56,20 @@ class Example:
     """The words a finding must point at."""
     share: Mapping[str, Mapping[str, float]]
     """Clients → server (or :data:`ANY_ONE`) → part of all requests that it answers; the others are not told."""
-    state: str = "all-up"
-    """One of ``STATES``; what happens in it happens to ``victim``."""
-    victim: str = "app2"
-    proxy: str = "nginx"
-    """The balancer that ``config`` is for."""
     failed: float = 0.0
     """Part of all requests that the clients see fail."""
-    pages: str = "varied"
-    """What the clients ask for: ``varied`` pages, or all the ``checkout`` with arguments of its own each time."""
-    capacity: Capacity | None = None
+    also: tuple[str, ...] = ()
+    """Slugs of other mistakes that come with it."""
 
 
 @dataclass(frozen=True)
-class LookAlike:
+class LookAlike(Case):
     """A config that looks like the mistake and is right; ``share`` is what it does, where that is worth proving."""
 
     name: str
     config: str
     why: str
     share: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    state: str = "all-up"
-    victim: str = "app2"
-    proxy: str = "nginx"
-    pages: str = "varied"
-    capacity: Capacity | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,11 @@ class Mistake:
     """Balancer → the function that finds it in a config."""
     examples: tuple[Example, ...]
     look_alikes: tuple[LookAlike, ...]
+
+    @property
+    def proxy(self) -> str:
+        """The balancer that ``instead`` is for: the first of the readers'."""
+        return next(iter(self.readers))
 
 
 def finding(mistake: str, pool: str, words: tuple[Word, ...], message: str, mend: str) -> Finding:

@@ -73,12 +73,12 @@ MISTAKE = Mistake(
             failed=1 / 3,
         ),
         Example(
-            "off",
-            nginx(_THREE, _OFF),
+            "seldom-out",
+            nginx(_THREE.replace(":8080;", ":8080 max_fails=1000;"), _OFF),
             guilty="proxy_next_upstream off",
-            share={"many": {"app1": 0.5, "app2": 0.0, "app3": 0.5}},
+            share={"many": {"app1": 1 / 3, "app2": 0.0, "app3": 1 / 3}},
             state="one-down",
-            failed=0.002,
+            failed=1 / 3,
         ),
         Example(
             "one-try",

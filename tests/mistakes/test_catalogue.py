@@ -15,6 +15,7 @@ from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookA
 
 CATALOGUE = mistakes()
 EXAMPLES = [pytest.param(m, e, id=f"{m.slug}-{e.name}") for m in CATALOGUE for e in m.examples]
+MAIN = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
 LOOK_ALIKES = [pytest.param(m, e, id=f"{m.slug}-{e.name}") for m in CATALOGUE for e in m.look_alikes]
 
 
@@ -33,11 +34,11 @@ def test_an_entry_has_all_its_parts(mistake: Mistake) -> None:
 
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
 def test_an_entry_names_its_sources(mistake: Mistake) -> None:
-    pages = [source for source in mistake.sources if source.startswith("https://nginx.org/en/docs/")]
-    measured = [source for source in mistake.sources if re.fullmatch(r"(NX|HA|EN|TR|CA)-\d\d", source)]
-    assert pages
-    assert measured
-    assert len(pages) + len(measured) == len(mistake.sources)
+    official = {"nginx": "https://nginx.org/en/docs/", "haproxy": "https://docs.haproxy.org/"}
+    for proxy in mistake.readers:
+        assert any(source.startswith(official[proxy]) for source in mistake.sources), f"no page of {proxy}'s own manual"
+    for source in mistake.sources:
+        assert source.startswith(tuple(official.values())) or re.fullmatch(r"(NX|HA|EN|TR|CA)-\d\d", source)
 
 
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
@@ -63,12 +64,13 @@ def test_every_file_of_the_folder_that_claims_a_slug_is_in_the_catalogue() -> No
 
 @pytest.mark.parametrize(("mistake", "example"), EXAMPLES)
 def test_an_example_is_found_where_it_is_guilty(mistake: Mistake, example: Example) -> None:
-    files = {"conf/nginx.conf": example.config.encode()}
-    found = find_mistakes(files, "conf/nginx.conf", capacity=example.capacity)
-    assert {f.mistake for f in found} == {mistake.slug}, "an example shows one mistake and no other"
-    assert example.guilty in {f.quote[slice(*f.column)] for f in found}
-    for finding in found:
-        assert finding.file == "conf/nginx.conf"
+    main = f"conf/{MAIN[example.proxy]}"
+    found = find_mistakes({main: example.config.encode()}, main, example.proxy, example.capacity)
+    assert {f.mistake for f in found} == {mistake.slug, *example.also}, "an example shows the mistakes it says"
+    own = [f for f in found if f.mistake == mistake.slug]
+    assert example.guilty in {f.quote[slice(*f.column)] for f in own}
+    for finding in own:
+        assert finding.file == main
         assert finding.quote in example.config.splitlines()[finding.line - 1]
         assert finding.message.endswith(".")
         assert finding.mend == mistake.mend
@@ -77,13 +79,21 @@ def test_an_example_is_found_where_it_is_guilty(mistake: Mistake, example: Examp
 
 @pytest.mark.parametrize(("mistake", "look_alike"), LOOK_ALIKES)
 def test_a_look_alike_is_left_alone(mistake: Mistake, look_alike: LookAlike) -> None:
-    found = find_mistakes({"nginx.conf": look_alike.config.encode()}, "nginx.conf", capacity=look_alike.capacity)
+    main = MAIN[look_alike.proxy]
+    found = find_mistakes({main: look_alike.config.encode()}, main, look_alike.proxy, look_alike.capacity)
     assert mistake.slug not in {f.mistake for f in found}, look_alike.why
 
 
 @pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
 def test_what_to_write_instead_has_no_mistake(mistake: Mistake) -> None:
-    assert find_mistakes({"nginx.conf": mistake.instead.encode()}, "nginx.conf") == ()
+    main = MAIN[mistake.proxy]
+    assert find_mistakes({main: mistake.instead.encode()}, main, mistake.proxy) == ()
+
+
+@pytest.mark.parametrize("mistake", CATALOGUE, ids=lambda m: m.slug)
+def test_every_reader_has_examples_of_both_kinds(mistake: Mistake) -> None:
+    assert {example.proxy for example in mistake.examples} == set(mistake.readers)
+    assert {look_alike.proxy for look_alike in mistake.look_alikes} == set(mistake.readers)
 
 
 @pytest.mark.parametrize(("mistake", "example"), EXAMPLES)

@@ -1,55 +1,78 @@
-"""Every claim of the catalogue is true: each example runs on the real nginx, and its traffic is counted."""
+"""Every claim of the catalogue is true: each example runs on the real balancer, and its traffic is counted."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from autograder.mistakes.catalogue import mistakes
 from autograder.mistakes.mistake import ANY_ONE, CLIENTS, Example, LookAlike, Mistake
-from autograder.stack.model import Balancer, Server, Stack
+from autograder.stack.model import PROXIES, Balancer, Server, Stack
 from autograder.stack.running import RunningStack, open_stack
 from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
 from autograder.traffic.send import send
+from autograder.traffic.states import in_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from autograder.traffic.clients import Request
+
+    Stacks = Callable[[str], RunningStack]
 
 REQUESTS = 400
-CONCURRENCY = 4
 CLAIMS = [
     pytest.param(case, clients, id=f"{mistake.slug}-{case.name}-{clients}")
     for mistake in mistakes()
     for case in (*mistake.examples, *mistake.look_alikes)
     for clients in case.share
 ]
-STACK = Stack(
-    "claims",
-    (Balancer("balancer", "nginx"),),
-    tuple(Server(f"app{n}", workers=8, service_ms=1.0) for n in range(1, 5)),
-)
+SERVERS = tuple(Server(f"app{n}", workers=8, service_ms=2.0, page_ms=2.0) for n in range(1, 5))
+_NO_CHANCE = {
+    "nginx": re.compile(r"^(?!.*(hash|random|split_clients|sticky))", re.DOTALL),
+    "haproxy": re.compile(r"^(?!.*(balance (?!roundrobin|static-rr|leastconn|first)|stick|cookie))", re.DOTALL),
+}
+"""Configs that leave nothing to chance but where the balancer begins."""
+_EACH_REQUEST = re.compile(r"\$request_id|\brandom\b|%\[rand|\buuid\b")
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[RunningStack]:
-    with open_stack(STACK) as stack:
-        yield stack
+def stacks() -> Iterator[Stacks]:
+    """A running stack for each balancer, started when it is asked for."""
+    with contextlib.ExitStack() as stack:
+        started: dict[str, RunningStack] = {}
+
+        def of(proxy: str) -> RunningStack:
+            if proxy not in started:
+                plan = Stack(f"claims-{proxy}", (Balancer("balancer", proxy),), SERVERS)
+                started[proxy] = stack.enter_context(open_stack(plan))
+            return started[proxy]
+
+        yield of
 
 
-def measured(running: RunningStack, case: Example | LookAlike, clients: str) -> Sample:
-    applied = running.apply({"nginx.conf": case.config.encode()})
-    assert applied.ok, applied.faults
+def asked(case: Example | LookAlike, clients: str) -> tuple[Request, ...]:
     people = population(clients)
-    if case.state == "one-down":
-        running.kill("app2")
-    try:
-        requests = people.check_out(REQUESTS) if case.pages == "checkout" else people.browse(REQUESTS)
-        return send(running, people, requests, concurrency=CONCURRENCY)
-    finally:
-        running.bring_back()
+    if case.pages == "checkout":
+        return people.check_out(REQUESTS)
+    if case.pages.startswith("/"):
+        return dataclasses.replace(people, stream=case.pages).browse(REQUESTS)
+    return people.browse(REQUESTS)
+
+
+def measured(stacks: Stacks, case: Example | LookAlike, clients: str) -> Sample:
+    running = stacks(case.proxy)
+    applied = running.apply({running.stack.balancer.config: case.config.encode()})
+    assert applied.ok, applied.faults
+    with in_state(running, case.state, case.victim):
+        requests = asked(case, clients)
+        return send(running, population(clients), requests, concurrency=case.concurrency, host=case.host)
 
 
 def tolerance(case: Example | LookAlike, clients: str, part: float) -> float:
@@ -57,17 +80,17 @@ def tolerance(case: Example | LookAlike, clients: str, part: float) -> float:
 
     Round robin leaves nothing to chance but where it begins; a hash deals clients out, or requests if each is a key.
     """
-    edge = 2 * CONCURRENCY / REQUESTS
-    if "hash" not in case.config:
+    edge = 2 * case.concurrency / REQUESTS + case.within
+    if _NO_CHANCE[case.proxy].match(case.config):
         return edge
-    per_request = "$request_id" in case.config or case.pages == "checkout"
+    per_request = _EACH_REQUEST.search(case.config) or case.pages == "checkout"
     units = REQUESTS if per_request else len(population(clients).clients)
     return edge + 4.5 * math.sqrt(part * (1 - part) / units)
 
 
 @pytest.mark.parametrize(("case", "clients"), CLAIMS)
-def test_a_claimed_share_is_what_traffic_shows(running: RunningStack, case: Example | LookAlike, clients: str) -> None:
-    sample = measured(running, case, clients)
+def test_a_claimed_share_is_what_traffic_shows(stacks: Stacks, case: Example | LookAlike, clients: str) -> None:
+    sample = measured(stacks, case, clients)
     got = {server: count / REQUESTS for server, count in sample.counts().items()}
     for server, part in case.share[clients].items():
         share = max(got.values(), default=0.0) if server == ANY_ONE else got.get(server, 0.0)
@@ -75,15 +98,19 @@ def test_a_claimed_share_is_what_traffic_shows(running: RunningStack, case: Exam
     failed = case.failed if isinstance(case, Example) else 0.0
     if failed:
         assert sample.failed > 0
-        assert sample.failed / REQUESTS == pytest.approx(failed, abs=2 * CONCURRENCY / REQUESTS), sample.failures
+        off = 2 * case.concurrency / REQUESTS + case.within
+        assert sample.failed / REQUESTS == pytest.approx(failed, abs=off), sample.failures
     else:
         assert sample.failed == 0, sample.failures
 
 
 @pytest.mark.parametrize("mistake", mistakes(), ids=lambda m: m.slug)
-def test_nginx_accepts_every_config_of_an_entry(running: RunningStack, mistake: Mistake) -> None:
-    configs = [mistake.instead, *(case.config for case in (*mistake.examples, *mistake.look_alikes))]
-    assert [running.check({"nginx.conf": config.encode()}) for config in configs] == [()] * len(configs)
+def test_the_balancer_accepts_every_config_of_an_entry(stacks: Stacks, mistake: Mistake) -> None:
+    configs = [(mistake.proxy, mistake.instead)]
+    configs += [(case.proxy, case.config) for case in (*mistake.examples, *mistake.look_alikes)]
+    for proxy, config in configs:
+        running = stacks(proxy)
+        assert running.check({running.stack.balancer.config: config.encode()}) == (), config
 
 
 def test_every_population_of_the_catalogue_can_be_sent() -> None:
@@ -91,8 +118,12 @@ def test_every_population_of_the_catalogue_can_be_sent() -> None:
         assert population(name).clients
 
 
-def test_the_proof_would_notice_a_false_claim(running: RunningStack) -> None:
+def test_a_case_for_each_balancer_that_has_a_reader_can_be_run() -> None:
+    assert {proxy for mistake in mistakes() for proxy in mistake.readers} <= set(PROXIES)
+
+
+def test_the_proof_would_notice_a_false_claim(stacks: Stacks) -> None:
     skewed = next(m for m in mistakes() if m.slug == "weight-skew").examples[0]
     claim = Example("false", skewed.config, "", {"many": {"app1": 1 / 3}})
     with pytest.raises(AssertionError, match="app1 of"):
-        test_a_claimed_share_is_what_traffic_shows(running, claim, "many")
+        test_a_claimed_share_is_what_traffic_shows(stacks, claim, "many")

@@ -148,8 +148,8 @@ def test_a_main_file_that_is_not_there_finds_nothing() -> None:
     assert find_mistakes({}, "nginx.conf") == ()
 
 
-def test_another_balancer_has_no_entries_yet() -> None:
-    assert find_mistakes({"haproxy.cfg": b"backend shop"}, "haproxy.cfg", proxy="haproxy") == ()
+def test_a_balancer_that_no_entry_knows_has_no_findings() -> None:
+    assert find_mistakes({"envoy.yaml": b"clusters: []"}, "envoy.yaml", proxy="envoy") == ()
 
 
 def test_the_depth_nginx_needs_is_read() -> None:
