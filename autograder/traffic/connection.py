@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autograder.traffic.job import Job
 
 REFUSED, RESET, TIMEOUT, UNREADABLE = "refused", "reset", "timeout", "unreadable"
-_READ = 65536
+_READ = 16384
 _NONE = -1
 _NO_WAY = (EHOSTUNREACH, ENETUNREACH)
 
@@ -155,13 +155,13 @@ class Connection:
 class Line:
     """One answer where the door speaks TCP: a line, the receipt. See :class:`autograder.traffic.http1.Answer`."""
 
-    __slots__ = ("_buffer", "keep", "receipt", "sets_cookies", "status")
+    __slots__ = ("_buffer", "cookies", "keep", "receipt", "status")
 
     def __init__(self) -> None:
         self.status = 0
         self.receipt = ""
         self.keep = True
-        self.sets_cookies = False
+        self.cookies: tuple[str, ...] = ()
         self._buffer = b""
 
     def feed(self, data: bytes) -> bool:
@@ -172,17 +172,15 @@ class Line:
             if len(line) > HEAD_LIMIT:
                 raise UnreadableError("a line without end")
             return False
-        # There is no status in TCP: a line is an answer, and whether a server gave it is for the receipt to prove.
-        self.status, self.receipt, self.keep = 200, line.strip().decode("latin-1"), not rest
+        if not line.strip().isalnum():
+            raise UnreadableError("a line that is no receipt")
+        # There is no status in TCP: such a line is an answer, and whether a server gave it is for the journal to say.
+        self.status, self.receipt, self.keep = 200, line.strip().decode("ascii"), not rest
         return True
 
     def end(self) -> bool:
         """The other side has closed; that makes no line whole."""
         return False
-
-    def cookies(self) -> list[str]:
-        """TCP has none."""
-        return []
 
 
 class OneByOne(Connection):
@@ -240,8 +238,8 @@ class OneByOne(Connection):
     def _done(self) -> None:
         answer, number, self._number = self._answer, self._number, _NONE
         job = self.owner.job
-        if answer.sets_cookies:
-            job.heed(number, answer.cookies())
+        if answer.cookies:
+            job.heed(number, answer.cookies)
         if answer.keep and job.keep[self.client]:
             self._used = True
         else:

@@ -6,7 +6,10 @@ What is told apart: name and path, ``Max-Age`` before ``Expires``, deletion by a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _FOREVER = float("inf")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -17,7 +20,7 @@ _LIMIT = 50
 class Jar:
     """The cookies of one client for one host. ``rows`` is what :meth:`rows` of an earlier run returned."""
 
-    __slots__ = ("_host", "_kept", "_secure")
+    __slots__ = ("_everywhere", "_host", "_kept", "_secure", "_until")
 
     def __init__(self, host: str, *, secure: bool, rows: list[list[Any]] | None = None) -> None:
         self._host = host.rpartition(":")[0] if host.count(":") == 1 else host
@@ -26,6 +29,7 @@ class Jar:
         self._kept: dict[tuple[str, str], tuple[str, float]] = {
             (name, path): (value, _FOREVER if expires is None else expires) for name, path, value, expires in rows or []
         }
+        self._changed()
 
     def take(self, header: str, path: str, now: float) -> None:
         """Heed one ``Set-Cookie`` header of the answer to a request for ``path``, at ``now`` (epoch, seconds)."""
@@ -48,18 +52,18 @@ class Jar:
             self._kept[key] = (value.strip(), expires)
             if len(self._kept) > _LIMIT:
                 del self._kept[next(iter(self._kept))]
+        self._changed()
 
     def header(self, path: str, now: float) -> str:
         """The value of the ``Cookie`` header for ``path`` at ``now``; empty if there is none."""
-        if not self._kept:
-            return ""
+        if self._until <= now:
+            self._kept = {key: kept for key, kept in self._kept.items() if kept[1] > now}
+            self._changed()
+        if self._everywhere is not None:
+            return self._everywhere
         bare = path.partition("?")[0]
-        for key in [key for key, (_, expires) in self._kept.items() if expires <= now]:
-            del self._kept[key]
-        fitting = [key for key in self._kept if _within(bare, key[1])]
-        if len(fitting) > 1:
-            fitting.sort(key=lambda key: -len(key[1]))  # the longer path first; the sort keeps the rest in order
-        return "; ".join(f"{key[0]}={self._kept[key][0]}" for key in fitting)
+        fitting = sorted((key for key in self._kept if _within(bare, key[1])), key=lambda key: -len(key[1]))
+        return self._joined(fitting)
 
     def rows(self) -> list[list[Any]]:
         """Everything kept, as plain data: name, path, value, expiry (epoch, or None for a session's)."""
@@ -67,6 +71,15 @@ class Jar:
             [name, path, value, None if expires == _FOREVER else expires]
             for (name, path), (value, expires) in self._kept.items()
         ]
+
+    def _changed(self) -> None:
+        self._until = min((expires for _, expires in self._kept.values()), default=_FOREVER)
+        # Most cookies are for every path: what is sent back is then made once, not for each request.
+        everywhere = all(path == "/" for _, path in self._kept)
+        self._everywhere: str | None = self._joined(self._kept) if everywhere else None
+
+    def _joined(self, keys: Iterable[tuple[str, str]]) -> str:
+        return "; ".join(f"{key[0]}={self._kept[key][0]}" for key in keys)
 
 
 def _folder(path: str) -> str:

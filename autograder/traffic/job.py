@@ -6,8 +6,8 @@ the generator competes with what it measures.
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.traffic.cookies import Jar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from ssl import SSLContext
 
 _LINE = "\r\n"
@@ -64,7 +65,7 @@ class Job:
         if self.protocol == "tcp":
             return f"{self.run}-{number}\n".encode()
         client, path = self.requests[number]
-        cookie = self.cookie(client, path)
+        cookie = self.cookie(client, path) if client in self.jars else ""
         if cookie:
             return b"GET %b%b%d\r\nCookie: %b\r\n\r\n" % (
                 self._paths[number],
@@ -97,7 +98,7 @@ class Job:
         jar = self.jars.get(client)
         return jar.header(path, time.time()) if jar is not None else ""
 
-    def heed(self, number: int, cookies: list[str]) -> None:
+    def heed(self, number: int, cookies: Iterable[str]) -> None:
         """Let a client keep the cookies that an answer sets."""
         client, path = self.requests[number]
         jar = self.jars.get(client)
@@ -105,21 +106,22 @@ class Job:
             for header in cookies:
                 jar.take(header, path, time.time())
 
-    def connect(self, client: int) -> socket.socket:
+    def connect(self, client: int) -> socket.SocketType:
         """A socket of the client's own address, connected or about to be. Raises ``OSError`` if it is refused at once.
 
         To an IPv6 door the kernel chooses the address: the clients' own are IPv4.
         """
         made = None
         try:
-            made = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
+            made = socket.SocketType(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
             if self._family == socket.AF_INET:
                 made.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
                 made.bind((self.address[client], 0))
             if self.keep[client]:
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with contextlib.suppress(BlockingIOError):
-                made.connect(self._target)
+            code = made.connect_ex(self._target)
+            if code and code != errno.EINPROGRESS:
+                raise OSError(code, os.strerror(code))
         except OSError as error:
             if made is not None:
                 made.close()
@@ -128,7 +130,7 @@ class Job:
             raise
         return made
 
-    def preface(self, client: int, made: socket.socket) -> bytes:
+    def preface(self, client: int, made: socket.SocketType) -> bytes:
         """What goes over a new connection before anything else: the PROXY header, where the door expects it."""
         if not self.door["proxy_protocol"]:
             return b""

@@ -19,7 +19,7 @@ from autograder.traffic.sending import Sending
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WORTH_A_PROCESS = 3000
+_WORTH_A_PROCESS = 1000
 """Requests that repay a process of their own: it takes some milliseconds to make one and to hear from it."""
 
 
@@ -37,10 +37,7 @@ def run(payload: dict[str, Any]) -> dict[str, Any]:
     try:
         before = _journal_sizes()
         job = Job(payload)
-        began = time.monotonic()
-        reply = _send(job, payload)
-        seconds = time.monotonic() - began
-        return {**reply, "journal": _journal(job.run, before), "seconds": round(seconds, 4)}
+        return {**_send(job, payload), "journal": _journal(job.run, before)}
     finally:
         if collects:
             gc.enable()
@@ -49,33 +46,37 @@ def run(payload: dict[str, Any]) -> dict[str, Any]:
 
 def _send(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
     """Send from this process, or from several for a long closed loop."""
+    everything = range(len(job.requests))
+    began = time.monotonic()
     if payload["rate"]:
-        start = payload["start"] or time.monotonic()
-        due = [start + number / payload["rate"] for number in range(len(job.requests))]
-        return _reply(_part(job, range(len(job.requests)), 0, due), len(job.requests))
-    parts = _parts(job, payload["concurrency"])
-    if len(parts) == 1:
-        return _reply(_part(job, parts[0], payload["concurrency"], None), len(job.requests))
-    return _forked(job, parts, payload["concurrency"])
+        began = payload["start"] or began
+        due = [began + number / payload["rate"] for number in everything]
+        reply = _part(job, everything, 0, due)
+    else:
+        parts = _parts(job, payload["concurrency"])
+        several = len(parts) > 1
+        reply = (_forked if several else _alone)(job, parts, payload["concurrency"])
+    reply["seconds"] = round(reply.pop("ended") - began, 4)
+    return reply
 
 
-def _part(job: Job, numbers: Sequence[int], concurrency: int, due: Sequence[float] | None) -> dict[str, Any]:
+def _part(job: Job, numbers: Sequence[int], concurrency: int, due: Sequence[float] | None = None) -> dict[str, Any]:
     sending = Sending(job, numbers)
     try:
         if due is None:
             sending.closed_loop(concurrency)
         else:
             sending.open_loop(due)
+        ended = time.monotonic()
     finally:
         sending.close()
     clients = {job.requests[number][0] for number in numbers}
     jars = {str(client): rows for client in clients if client in job.jars and (rows := job.jars[client].rows())}
-    return {"outcomes": sending.outcomes, "jars": jars}
+    return {"outcomes": [sending.outcomes[number] for number in numbers], "jars": jars, "ended": ended}
 
 
-def _reply(part: dict[str, Any], requests: int) -> dict[str, Any]:
-    outcomes = part["outcomes"]
-    return {"outcomes": [outcomes[number] for number in range(requests)], "jars": part["jars"]}
+def _alone(job: Job, parts: list[list[int]], concurrency: int) -> dict[str, Any]:
+    return _part(job, parts[0], concurrency)
 
 
 def _parts(job: Job, concurrency: int) -> list[list[int]]:
@@ -97,31 +98,30 @@ def _forked(job: Job, parts: list[list[int]], concurrency: int) -> dict[str, Any
         if (child := os.fork()) == 0:
             _child(job, part, share, answer)
         children.append((child, answer))
-    outcomes: dict[int, Any] = {}
-    jars: dict[str, Any] = {}
-    failed = ""
+    replies = []
     try:
-        first = _part(job, parts[0], shares[0], None)
-        outcomes |= first["outcomes"]
-        jars |= first["jars"]
+        replies.append(_part(job, parts[0], shares[0]))
     finally:
         for child, answer in children:
             os.waitpid(child, 0)
             with os.fdopen(answer, "rb") as file:
                 file.seek(0)
-                reply = json.loads(file.read() or b'{"error": "a sender ended without a word"}')
-            failed = failed or reply.get("error", "")
-            outcomes |= {int(number): outcome for number, outcome in reply.get("outcomes", {}).items()}
-            jars |= reply.get("jars", {})
-    if failed:
-        raise RuntimeError(failed)
-    return _reply({"outcomes": outcomes, "jars": jars}, len(job.requests))
+                replies.append(json.loads(file.read() or b'{"error": "a sender ended without a word"}'))
+    outcomes: list[Any] = [None] * len(job.requests)
+    jars: dict[str, Any] = {}
+    for part, reply in zip(parts, replies, strict=True):
+        if "error" in reply:
+            raise RuntimeError(reply["error"])
+        for number, outcome in zip(part, reply["outcomes"], strict=True):
+            outcomes[number] = outcome
+        jars |= reply["jars"]
+    return {"outcomes": outcomes, "jars": jars, "ended": max(reply["ended"] for reply in replies)}
 
 
 def _child(job: Job, part: list[int], concurrency: int, answer: int) -> None:
     """Send a part, write the reply, and never return."""
     try:
-        reply = _part(job, part, concurrency, None)
+        reply = _part(job, part, concurrency)
     except BaseException as error:
         reply = {"error": f"{type(error).__name__}: {error}"}
     try:

@@ -32,7 +32,8 @@ class Sending:
     def __init__(self, job: Job, numbers: Sequence[int]) -> None:
         self.job = job
         self.poll = select.epoll()
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: list[Outcome | None] = [None] * len(job.requests)
+        """In the order of the job's requests; None where the request is not among ``numbers``."""
         self._numbers = numbers
         self._left = len(numbers)
         self._next: Iterator[int] = iter(())
@@ -40,13 +41,13 @@ class Sending:
         self._schedule: deque[tuple[float, int]] = deque()
         """Open loop: when which request is to be sent."""
         self._due: deque[int] = deque()
-        self._began: dict[int, float] = {}
+        self._began = [0.0] * len(job.requests)
         self._deadlines: deque[tuple[float, int]] = deque()
         self._connections: dict[int, Connection] = {}
         self._kept: dict[int, Connection] = {}
         self._turns: dict[int, deque[int]] = {}
         """Requests of clients whose only connection is busy."""
-        self._carrier: dict[int, Connection] = {}
+        self._carrier: list[Connection | None] = [None] * len(job.requests)
         self._again: set[int] = set()
 
     def closed_loop(self, concurrency: int) -> None:
@@ -122,7 +123,7 @@ class Sending:
         return max(0.0, wait)
 
     def _launch(self, number: int) -> None:
-        if number not in self._began:
+        if not self._began[number]:
             self._start(number, time.monotonic())
         client = self.job.requests[number][0]
         kept = self._kept.get(client)
@@ -164,22 +165,22 @@ class Sending:
         client = self.job.requests[number][0]
         took = time.monotonic() - self._began[number]
         self.outcomes[number] = (client, status, failure, round(took * 1e6), receipt)
-        self._carrier.pop(number, None)
+        self._carrier[number] = None
         self._left -= 1
         turns = self._turns.get(client)
         while turns:
             following = turns.popleft()
-            if following not in self.outcomes:  # else its time was over before its turn came
+            if self.outcomes[following] is None:  # else its time was over before its turn came
                 self._due.append(following)
                 break
         self._more()
 
     def _expire(self) -> None:
-        deadlines = self._deadlines
-        while deadlines and (deadlines[0][1] in self.outcomes or deadlines[0][0] <= time.monotonic()):
+        deadlines, now = self._deadlines, time.monotonic()
+        while deadlines and (self.outcomes[deadlines[0][1]] is not None or deadlines[0][0] <= now):
             number = deadlines.popleft()[1]
-            if number not in self.outcomes:
-                carrier = self._carrier.get(number)
+            if self.outcomes[number] is None:
+                carrier = self._carrier[number]
                 if carrier is not None:
                     carrier.abandon(number)
                 self._end(number, 0, TIMEOUT, "")
