@@ -19,14 +19,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.container import DOOR_PORT
-from autograder.stack.docker_daemon import asking, connect
+from autograder.stack.docker_daemon import asking, connect, freeze
 from autograder.stack.docker_exec import TIMED_OUT, execute, give_order, read_line
 from autograder.stack.docker_image import ensure_image
 from autograder.stack.docker_making import make
 from autograder.stack.docker_owner import remove_stack, remove_strays
 from autograder.stack.docker_plan import READY_SECONDS, Plan, python_on_node
-from autograder.stack.docker_programs import check_runs, own_programs, version_command
+from autograder.stack.docker_programs import check_runs, version_command
 from autograder.stack.engine import EngineError, NodeDownError, NodeState, Ran
+from autograder.stack.local_sandbox import own_programs
 from autograder.stack.model import CLIENTS
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ class DockerMachines:
             if one.paused or not self.state(node).up:
                 return
             with contextlib.suppress(NodeDownError), asking(f"pause {node}", node):
-                self._api.pause(one.container)
+                freeze(self._api, one.container)
                 one.paused = True
 
     def resume(self, node: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ _SOCKET = Path("/var/run/docker.sock")
 _SECONDS = 60
 _CONNECTIONS = 32
 _CONFLICT = 409
+_FREEZE_SECONDS = 20.0
 
 
 def connect() -> Any:
@@ -85,8 +87,25 @@ def asking(doing: str, node: str = "") -> Iterator[None]:
         why = str(error.explanation or error)
         if node and error.status_code == _CONFLICT and ("not running" in why or "is restarting" in why):
             raise NodeDownError(f"{node} is not running", remedy=f"start {node} first") from error
+        if node and error.status_code == _CONFLICT and "is paused" in why:
+            raise EngineError(f"{node} is paused, so nothing runs there", remedy=f"resume {node} first") from error
         raise EngineError(f"Docker could not {doing}", why=why) from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise EngineError(
             f"Docker could not {doing}", why=str(error), remedy="check the daemon with: docker info"
         ) from error
+
+
+def freeze(api: Any, container: str) -> None:
+    """Pause a container. On a busy machine its processes may take a while to get to where they can be frozen."""
+    import docker.errors
+
+    deadline = time.monotonic() + _FREEZE_SECONDS
+    while True:
+        try:
+            api.pause(container)
+        except docker.errors.APIError as error:
+            if "unable to freeze" not in str(error.explanation) or time.monotonic() > deadline:
+                raise
+        else:
+            return

@@ -71,6 +71,12 @@ class Places:
                 remedy="leave out pools that the change does not touch",
             )
         self._no_two_at_one_place()
+        assert len(self.home) == len(self.stack.servers)  # an address that is none is refused on the way
+        for balancer in self.held:
+            self.mounts(balancer)  # and a folder that cannot be had
+            for name in balancer.around.accounts:
+                if not name or any(character in name for character in ":\n/"):
+                    raise EngineError(f"{name!r} cannot be an account of {balancer.name}")
 
     def _no_two_at_one_place(self) -> None:
         seen: dict[tuple[str, int], str] = {}
@@ -80,8 +86,8 @@ class Places:
                 other = seen.setdefault(place, server.name)
                 if other != server.name:
                     raise EngineError(
-                        f"{other} and {server.name} cannot both listen on {server.address} port {server.port}",
-                        remedy="give one stand-in per address and port",
+                        f"{other} and {server.name} would both listen on {server.address} port {server.port}",
+                        remedy="make them one server, or give one of them another port",
                     )
 
     @property
@@ -213,10 +219,10 @@ class Places:
         return lines + self._ways_to_balancers(balancer.name)
 
     def _wire_6(self, last: int) -> list[str]:
-        # Docker gives the wire no IPv6, so the machine is there with its link-local address only: out of reach.
+        # Docker gives the networks no IPv6, so the machine is there with link-local addresses only.
         return [
+            "-6 rule add to fe80::/10 prohibit pref 90",
             "-6 address flush dev {wire} scope link",
-            "-6 route flush fe80::/64 dev {wire}",
             f"-6 address add {_WIRE_6}{last}/64 dev {{wire}} nodad",
         ]
 

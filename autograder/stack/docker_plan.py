@@ -51,6 +51,7 @@ READY_SECONDS = 30.0
 _HELD = "/run/manyhands/held"
 _MIB = 1024 * 1024
 _VOLUME_BYTES = 64 * _MIB
+_JOURNAL_BYTES = 1024 * _MIB
 _PYTHON = ("python3", "-I", "-S", "-c")
 _BALANCER_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
 
@@ -135,12 +136,17 @@ class Plan:
     def volumes(self) -> dict[str, dict[str, Any]]:
         """Name → keyword arguments of ``create_volume``. All are in memory and of limited size."""
         modes = {self.journal: "0777"}
+        sizes = {self.journal: _JOURNAL_BYTES}
         for balancer in self.places.held:
             modes |= {name: "1777" if at == "/tmp" else "0755" for at, name in self._folders(balancer).items()}
         return {
             name: {
                 "driver": "local",
-                "driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": f"size={_VOLUME_BYTES},mode={mode}"},
+                "driver_opts": {
+                    "type": "tmpfs",
+                    "device": "tmpfs",
+                    "o": f"size={sizes.get(name, _VOLUME_BYTES)},mode={mode}",
+                },
                 "labels": self.labels,
             }
             for name, mode in modes.items()
@@ -174,8 +180,10 @@ class Plan:
             "host_config": self._host(
                 api,
                 mounts=mounts,
-                memory=128,
+                # What is written to the journal counts as memory of who writes it.
+                memory=128 + _JOURNAL_BYTES // _MIB,
                 processes=64,
+                file_bytes=_JOURNAL_BYTES,
                 rights=rights,
                 tmpfs={f"{DISK}/{server.name}": f"size={_MIB},mode=1777"},
                 network_mode=f"container:{self.container_name(home) if home == CLIENTS else self.machine_name(home)}",
@@ -317,6 +325,7 @@ class Plan:
         mounts: Sequence[Any],
         memory: int,
         processes: int,
+        file_bytes: int = _VOLUME_BYTES,
         rights: Sequence[str] = (),
         tmpfs: Mapping[str, str] | None = None,
         **more: Any,
@@ -336,7 +345,7 @@ class Plan:
             pids_limit=processes,
             ulimits=[
                 Ulimit(name="core", soft=0, hard=0),
-                Ulimit(name="fsize", soft=_VOLUME_BYTES, hard=_VOLUME_BYTES),
+                Ulimit(name="fsize", soft=file_bytes, hard=file_bytes),
             ],
             log_config=LogConfig(type="json-file", config={"max-size": "4m", "max-file": "2"}),
             **more,

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.stack.engine import OPT, EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
     from autograder.stack.engine import Ran
 
 _LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+)")
-
-
-def own_programs(programs: Mapping[str, Path]) -> dict[str, Path]:
-    """The same with whole paths. Raises :class:`EngineError` naming one that is missing or cannot be run."""
-    found = {}
-    for name, program in programs.items():
-        path = Path(program).resolve()
-        if not path.is_file() or not os.access(path, os.X_OK):
-            why = "it cannot be run" if path.is_file() else "there is no such file"
-            raise EngineError(
-                f"{program} cannot take the place of {name}", why=why, remedy="give the path of a program"
-            )
-        found[name] = path
-    return found
 
 
 def version_command(name: str) -> tuple[str, ...]:
