@@ -38,14 +38,18 @@ def fork(run: Callable[[], None]) -> int:
         os._exit(code)
 
 
-def fork_for_ever(work: Callable[[int], Coroutine[object, object, None]], output: int) -> tuple[int, int]:
+def fork_for_ever(
+    work: Callable[[int], Coroutine[object, object, None]], output: int, before: Callable[[], None] | None = None
+) -> tuple[int, int]:
     """Run a coroutine in a child that writes to ``output``. Returns its pid, and a descriptor for :func:`told`.
 
-    ``work`` takes the descriptor on which it tells that it is ready.
+    ``work`` takes the descriptor on which it tells that it is ready; ``before`` is called first in the child.
     """
     ready, telling = os.pipe()
 
     def run() -> None:
+        if before is not None:
+            before()
         os.dup2(output, 1)
         os.dup2(output, 2)
         close_all_but(0, 1, 2, telling)

@@ -7,7 +7,8 @@ process is gone, it ends; the kernel then ends everything else in its pid namesp
 network and files.
 
 Servers and calls are forks of this process, because a fork takes 2 ms and a fresh Python 60. A balancer runs in a
-second sandbox inside this one, which shares only the network: it sees neither the journals nor this process.
+second sandbox inside this one, which shares only the network: it sees neither the journals nor this process. Where
+servers have addresses of their own, balancers have a second network (:mod:`autograder.stack.apart`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -69,10 +71,13 @@ class Keeper:
     def __init__(self) -> None:
         self.nodes: dict[str, _Node] = {}
         self.bwrap: list[str] = []
+        self.apart: Callable[[], None] | None = None
+        """Moves a process to the balancers' network, if that is another than the servers'."""
+        self.balancers_own: frozenset[str] = frozenset()
 
     async def set_up(self, request: dict[str, Any]) -> None:
         """Addresses, names and folders; then every server and name server, listening."""
-        own_addresses(request["networks"])
+        self._make_networks(request)
         self.bwrap = request["bwrap"]
         for plan in request["balancers"]:
             mounts = tuple(f"/{name}" for name in OWN_FOLDERS) + tuple(plan["mounts"])
@@ -85,11 +90,35 @@ class Keeper:
         names = (self._answer_names(plan) for plan in request["balancers"] if plan["resolvers"])
         await asyncio.gather(*servers, *names)
 
+    def _make_networks(self, request: dict[str, Any]) -> None:
+        own_addresses(request["networks"])
+        if request["apart"]:
+            from autograder.stack.apart import enter, make_apart
+
+            there = request["apart"]
+            here = [spec["host"] for spec in request["servers"] if not spec["host"].startswith("unix:")]
+            try:
+                network = make_apart(there, here, request["source"])
+            except OSError as error:
+                # Without it all goes well as long as balancers and servers use different ports.
+                print(error, file=sys.stderr)
+                masked = (f"{address}/{128 if ':' in address else 32}" for address in there)
+                own_addresses([*request["networks"], *masked])
+            else:
+                self.apart, self.balancers_own = functools.partial(enter, network), frozenset(there)
+
+    def _beside_balancers(self, host: str) -> Callable[[], None] | None:
+        """What brings a server with such an address to its network."""
+        inside = host in self.balancers_own or host.startswith("127.") or host == "::1"
+        return self.apart if inside else None
+
     async def _answer_names(self, plan: dict[str, Any]) -> None:
         from autograder.stack.names import answer
 
         payload = {"resolvers": plan["resolvers"], "names": plan["names"]}
-        pid, ready = fork_for_ever(lambda telling: answer({**payload, "listening": telling}), sys.stderr.fileno())
+        pid, ready = fork_for_ever(
+            lambda telling: answer({**payload, "listening": telling}), sys.stderr.fileno(), self.apart
+        )
         self._watch(pid, None)
         if not await told(ready, b"1"):
             raise RuntimeError(f"no name server could listen on {', '.join(plan['resolvers'])}")
@@ -132,7 +161,8 @@ class Keeper:
         asyncio.get_running_loop().add_reader(reading, _read_log, node, reading)
 
     async def _fork_shop(self, spec: ShopSpec, output: int) -> int:
-        pid, ready = fork_for_ever(lambda listening: serve(spec, listening), output)
+        network = self._beside_balancers(spec.host)
+        pid, ready = fork_for_ever(lambda listening: serve(spec, listening), output, network)
         self._watch(pid, self.nodes[spec.name])
         if not await told(ready, b"1"):
             where = spec.host if spec.host.startswith("unix:") else f"{spec.host} port {spec.port}"
@@ -143,7 +173,12 @@ class Keeper:
         info, telling = os.pipe()
         argv = [*self._sandbox(node), "--as-pid-1", "--info-fd", str(telling), "--", *node.argv]
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=(telling,), preexec_fn=limit
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(telling,),
+            preexec_fn=self._enter_and_limit,
         )
         os.close(telling)
         self._watch(process.pid, node)
@@ -152,6 +187,11 @@ class Keeper:
             raise RuntimeError(f"the sandbox of {node.name} did not start: {node.log.decode(errors='replace')}")
         pid: int = json.loads(answer)["child-pid"]
         return pid
+
+    def _enter_and_limit(self) -> None:
+        if self.apart is not None:
+            self.apart()
+        limit()
 
     def _sandbox(self, node: _Node) -> list[str]:
         """Command line of the balancer's own sandbox: it shares the network and nothing else."""
@@ -217,11 +257,13 @@ class Keeper:
     async def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a program in the node's sandbox, or beside the keeper for servers and clients."""
         node = self.nodes.get(request["node"])
-        sandbox = [*self._sandbox(node), "--"] if node is not None and node.shop is None else []
+        balancer = node is not None and node.shop is None
+        sandbox = [*self._sandbox(node), "--"] if node is not None and balancer else []
+        prepare = self._enter_and_limit if balancer else limit
         out, err = os.memfd_create("out"), os.memfd_create("err")
         try:
             process = subprocess.Popen(
-                [*sandbox, *request["argv"]], stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=limit
+                [*sandbox, *request["argv"]], stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=prepare
             )
             code = await self._ended(process.pid, request["timeout"])
             return {"exit_code": code, "out": content(out), "err": content(err)}

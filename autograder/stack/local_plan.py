@@ -52,16 +52,30 @@ def order(stack: Stack, where: Mapping[str, str]) -> dict[str, Any]:
     """
     _refuse_twins(stack.servers, where)
     wanted = [_ip(server.address, server.name) for server in stack.servers if _is_ip(server.address)]
+    own = []
     for balancer in stack.balancers:
-        wanted += [_ip(address, balancer.name) for address in balancer.around.addresses]
-        wanted += [_ip(_host(place), balancer.name) for place in balancer.around.resolvers]
+        own += [_ip(address, balancer.name) for address in balancer.around.addresses]
+        own += [_ip(_host(place), balancer.name) for place in balancer.around.resolvers]
+    # Servers at addresses that a config names are other machines than its balancer: one port may be used on both.
+    apart = _apart(stack, where, own) if wanted else []
     return {
-        "networks": [NETWORK, *dict.fromkeys(_networks(wanted))],
+        "networks": [NETWORK, *(n for n in dict.fromkeys(_networks([*wanted, *own])) if n.split("/")[0] not in apart)],
+        "apart": apart,
+        "source": where[CLIENTS],
         "hosts": {name: address for name, address in where.items() if not address.startswith(_UNIX)},
         "balancers": [*_balancers(stack), *([_plain(PROMETHEUS)] if stack.prometheus else [])],
         "servers": [asdict(_spec(server, stack, where)) for server in stack.servers],
         "bwrap": [BWRAP_INSIDE],
     }
+
+
+def _apart(
+    stack: Stack, where: Mapping[str, str], own: Iterable[ipaddress.IPv4Address | ipaddress.IPv6Address]
+) -> list[str]:
+    """The addresses of the balancers' own network."""
+    nodes = [b.name for b in stack.balancers] + ([PROMETHEUS] if stack.prometheus else [])
+    others = [str(address) for address in own if not (address.is_loopback or address.is_unspecified)]
+    return list(dict.fromkeys([*(where[name] for name in nodes), *others]))
 
 
 def _spec(server: Server, stack: Stack, where: Mapping[str, str]) -> ShopSpec:
