@@ -19,6 +19,11 @@ CLIENTS = POPULATIONS
 ANY_ONE = "any one"
 """In a claimed share: whichever server the key chooses."""
 MAX_QUOTE = 200
+THREE = "server app1:8080;\nserver app2:8080;\nserver app3:8080;"
+"""Three servers of an nginx pool."""
+EVEN = {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}
+PAIRS = "upstream shop { server app1:8080; server app2:8080; }\nupstream old { server app3:8080; server app4:8080; }"
+"""Two nginx pools of two servers each."""
 
 Capacity = Mapping[str, float]
 """Server name (host, or host:port) → relative capacity, of the servers that should be serving."""
@@ -43,6 +48,10 @@ class Case:
     """Requests in flight."""
     within: float = 0.0
     """How far claimed parts may be off beyond what chance and the numbers sent explain: for what hangs on timing."""
+    crowd: int = 0
+    """How many clients of the population come; 0 for all of them."""
+    acquainted: bool = False
+    """Whether the same clients were here before the state came about, and kept the cookies they were given."""
     capacity: Capacity | None = None
 
 
@@ -133,3 +142,9 @@ def nginx(upstream: str, location: str = "proxy_pass http://shop;", *, http: str
         + (f"        {server}\n" if server else "")
         + f"        location / {{\n            {location}\n        }}\n    }}\n}}\n"
     )
+
+
+def whole(http: str) -> str:
+    """A whole nginx config around the lines of its ``http`` block."""
+    inner = "\n".join(f"    {line}" if line else "" for line in http.strip().splitlines())
+    return f"events {{}}\nhttp {{\n{inner}\n}}\n"

@@ -16,13 +16,13 @@ from autograder.stack.model import PROXIES, Balancer, Server, Stack
 from autograder.stack.running import RunningStack, open_stack
 from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
-from autograder.traffic.send import send
+from autograder.traffic.send import Cookies, send
 from autograder.traffic.states import in_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from autograder.traffic.clients import Request
+    from autograder.traffic.clients import Population, Request
 
     Stacks = Callable[[str], RunningStack]
 
@@ -57,8 +57,12 @@ def stacks() -> Iterator[Stacks]:
         yield of
 
 
-def asked(case: Example | LookAlike, clients: str) -> tuple[Request, ...]:
+def crowd(case: Example | LookAlike, clients: str) -> Population:
     people = population(clients)
+    return dataclasses.replace(people, clients=people.clients[: case.crowd or None])
+
+
+def asked(case: Example | LookAlike, people: Population) -> tuple[Request, ...]:
     if case.pages == "checkout":
         return people.check_out(REQUESTS)
     if case.pages.startswith("/"):
@@ -70,9 +74,12 @@ def measured(stacks: Stacks, case: Example | LookAlike, clients: str) -> Sample:
     running = stacks(case.proxy)
     applied = running.apply({running.stack.balancer.config: case.config.encode()})
     assert applied.ok, applied.faults
+    people, cookies = crowd(case, clients), Cookies()
+    requests = asked(case, people)
+    if case.acquainted:
+        send(running, people, requests, concurrency=case.concurrency, host=case.host, cookies=cookies)
     with in_state(running, case.state, case.victim):
-        requests = asked(case, clients)
-        return send(running, population(clients), requests, concurrency=case.concurrency, host=case.host)
+        return send(running, people, requests, concurrency=case.concurrency, host=case.host, cookies=cookies)
 
 
 def tolerance(case: Example | LookAlike, clients: str, part: float) -> float:
@@ -84,7 +91,7 @@ def tolerance(case: Example | LookAlike, clients: str, part: float) -> float:
     if _NO_CHANCE[case.proxy].match(case.config):
         return edge
     per_request = _EACH_REQUEST.search(case.config) or case.pages == "checkout"
-    units = REQUESTS if per_request else len(population(clients).clients)
+    units = REQUESTS if per_request else len(crowd(case, clients).clients)
     return edge + 4.5 * math.sqrt(part * (1 - part) / units)
 
 
