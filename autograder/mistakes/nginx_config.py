@@ -6,7 +6,7 @@ Thin on purpose: only what the catalogue asks for. Every part keeps the words it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autograder.stack.proxies.nginx_syntax import Statement, Word, read_statements
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 METHODS = ("hash", "ip_hash", "least_conn", "least_time", "random")
 """Directives that choose a server; round robin has none. The last one in a block wins (measured: NX-21)."""
 _PASSES = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
-_KEPT = ("proxy_next_upstream", "proxy_next_upstream_tries")
+_KEPT = (
+    "proxy_next_upstream",
+    "proxy_next_upstream_tries",
+    "proxy_read_timeout",
+    "proxy_intercept_errors",
+    "real_ip_header",
+)
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "M": 30 * 86400, "y": 365 * 86400}
+_VARIABLE = re.compile(r"\$\{?(\w+)")
 _OPERATIONS = re.compile(
     r"(?:^|[/^])(?:health\w*|live\w*|ready\w*|ping|(?:\w+_)?status|metrics|admin|\.well-known|acme\S*)(?:[/.$?)]|$)",
     re.I,
@@ -36,6 +44,8 @@ class ServerLine:
     backup: Word | None = None
     max_fails: int = 1
     resolve: bool = False
+    parameters: Mapping[str, Word] = field(default_factory=dict)
+    """All parameters, by the word before ``=``."""
 
     @property
     def host(self) -> str:
@@ -58,12 +68,22 @@ class Upstream:
     servers: tuple[ServerLine, ...]
     method: Statement | None
     used: bool = True
+    block: tuple[Statement, ...] = ()
 
     @property
     def serving(self) -> tuple[ServerLine, ...]:
         """The servers that get requests while all are up: not ``down``, no ``backup`` beside others."""
         up = tuple(s for s in self.servers if s.down is None)
         return tuple(s for s in up if s.backup is None) or up
+
+    @property
+    def machines(self) -> frozenset[str]:
+        """Keys of the servers that get requests while all are up."""
+        return frozenset(server.key for server in self.serving)
+
+    def named(self, directive: str) -> tuple[Statement, ...]:
+        """The statements of its block with that directive."""
+        return tuple(s for s in self.block if s.name == directive)
 
     @property
     def hashed(self) -> bool:
@@ -74,12 +94,32 @@ class Upstream:
     def key(self) -> frozenset[str]:
         """The variables of the hash key, without dollar signs; empty if there is no hash or its key has none."""
         text = self.method.values[0] if self.method and self.method.name == "hash" and self.method.args else ""
-        return frozenset(re.findall(r"\$\{?(\w+)", text))
+        return variables(text)
 
     def label(self, server: ServerLine) -> str:
         """What to call a server in a sentence: its host, or its whole address where hosts repeat."""
         hosts = {other.host for other in self.servers if other.key != server.key}
         return plain(server.address if server.host in hosts else server.host)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One ``server`` block that clients (or other server blocks) talk to."""
+
+    word: Word
+    names: tuple[Word, ...]
+    listens: tuple[Statement, ...]
+    block: tuple[Statement, ...] = field(repr=False)
+
+    @property
+    def doors(self) -> frozenset[tuple[str, str]]:
+        """Address and port of each ``listen``: ``*`` is every IPv4 address, ``[::]`` every IPv6 one."""
+        return frozenset(_door(s.values[0]) for s in self.listens if s.args) or frozenset({("*", "80")})
+
+    @property
+    def default(self) -> bool:
+        """Whether it says that it takes requests for names that nobody lists."""
+        return any({"default_server", "default"} & set(s.values) for s in self.listens)
 
 
 @dataclass(frozen=True)
@@ -93,6 +133,20 @@ class Pass:
     server_names: tuple[str, ...]
     settings: Mapping[str, Statement]
     """What holds here of the directives the catalogue asks for, wherever it was written."""
+    site: Site | None = None
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that decide where requests go, without dollar signs; none if the line names a host."""
+        address = self.target.text.partition("://")[2] or self.target.text
+        return tuple(_VARIABLE.findall(address.partition("/")[0])) if not self.host else ()
+
+    @property
+    def key(self) -> str:
+        """The address it names, as :attr:`ServerLine.key` writes it; empty if a variable decides."""
+        host, port = split_port(self.host)
+        tls = self.target.text.startswith(("https:", "grpcs:"))
+        return f"{host}:{port or ('443' if tls else '80')}" if self.host and not host.startswith("unix:") else self.host
 
     @property
     def for_operations(self) -> bool:
@@ -108,6 +162,21 @@ class NginxConfig:
     passes: tuple[Pass, ...]
     real_ip: bool
     """Whether client addresses are taken from a header of trusted proxies, or from the PROXY protocol."""
+    sites: tuple[Site, ...] = ()
+    statements: tuple[Statement, ...] = field(default=(), repr=False)
+
+    def upstream(self, name: str) -> Upstream | None:
+        """The pool of that name, in any case."""
+        return next((upstream for upstream in self.upstreams if upstream.name.lower() == name.lower()), None)
+
+    def reached(self, line: Pass) -> frozenset[str]:
+        """Keys of the machines that a line sends requests to while all are up; empty if a variable decides."""
+        upstream = self.upstream(line.host)
+        return upstream.machines if upstream else frozenset((line.key,) if line.key else ())
+
+    def settings(self, *names: str) -> tuple[Statement, ...]:
+        """All statements with one of these directives, wherever they stand."""
+        return tuple(s for s in walk(self.statements) if s.name in names)
 
     def passes_to(self, upstream: Upstream) -> tuple[Pass, ...]:
         """The lines that send requests to a pool, those with a variable included: they may."""
@@ -117,15 +186,22 @@ class NginxConfig:
 def read_nginx(files: Mapping[str, bytes], main: str) -> NginxConfig:
     """Read a config from memory. Raises :class:`~autograder.stack.proxies.nginx_syntax.UnreadableError`."""
     statements = read_statements(files, main)
-    passes = tuple(_passes(statements, "", (), {}))
+    passes = tuple(_passes(statements, "", (), {}, None))
     hosts = {p.host for p in passes}
     upstreams = tuple(
         _upstream(s, used="" in hosts or s.values[0].lower() in hosts)
-        for s in _walk(statements)
+        for s in walk(statements)
         if s.name == "upstream" and s.block is not None and len(s.args) == 1
     )
-    real_ip = any(s.name == "set_real_ip_from" for s in _walk(statements))
-    return NginxConfig(upstreams, passes, real_ip)
+    real_ip = any(s.name == "set_real_ip_from" for s in walk(statements))
+    sites = tuple(
+        _site(s)
+        for outer in statements
+        if outer.name in ("http", "stream")
+        for s in outer.block or ()
+        if s.name == "server" and s.block is not None
+    )
+    return NginxConfig(upstreams, passes, real_ip, sites, statements)
 
 
 def split_port(address: str) -> tuple[str, str]:
@@ -136,16 +212,54 @@ def split_port(address: str) -> tuple[str, str]:
     return (host, port) if colon and port.isdecimal() else (address, "")
 
 
+def variables(text: str) -> frozenset[str]:
+    """The variables in a value, without dollar signs."""
+    return frozenset(_VARIABLE.findall(text))
+
+
 def plain(text: str) -> str:
     """A name from somebody's config, safe to print: no control characters, at most 80 long."""
     return "".join(c if c.isprintable() else "?" for c in text)[:80]
 
 
-def _walk(statements: tuple[Statement, ...]) -> Iterator[Statement]:
+def walk(statements: tuple[Statement, ...]) -> Iterator[Statement]:
+    """The statements and all that stand in their blocks, in the order in which they are written."""
     for statement in statements:
         yield statement
         if statement.block:
-            yield from _walk(statement.block)
+            yield from walk(statement.block)
+
+
+def seconds(text: str) -> float | None:
+    """Nginx's way to write a time (``90``, ``10s``, ``1h 30m``, ``500ms``) in seconds; None if it is none."""
+    parts = re.findall(r"([0-9]{1,9})\s*(ms|[smhdwMy]?)", text)
+    if not parts or re.sub(r"[0-9]{1,9}\s*(ms|[smhdwMy]?)\s*", "", text.strip()):
+        return None
+    return sum(int(number) * _UNITS[unit or "s"] for number, unit in parts)
+
+
+def value(word: Word | None) -> str:
+    """What follows ``=`` in a parameter; empty without one."""
+    return word.text.partition("=")[2] if word else ""
+
+
+def _door(listen: str) -> tuple[str, str]:
+    if listen.startswith("unix:"):
+        return listen, ""
+    if listen.isdecimal():
+        return "*", listen
+    host, port = split_port(listen.lower())
+    return ("*" if host in ("0.0.0.0", "") else host, port or "80")
+
+
+def _site(statement: Statement) -> Site:
+    block = statement.block or ()
+    return Site(
+        word=statement.word,
+        names=tuple(arg for s in block if s.name == "server_name" for arg in s.args),
+        listens=tuple(s for s in block if s.name == "listen"),
+        block=block,
+    )
 
 
 def _upstream(statement: Statement, *, used: bool) -> Upstream:
@@ -157,6 +271,7 @@ def _upstream(statement: Statement, *, used: bool) -> Upstream:
         servers=tuple(_server(inner) for inner in block if inner.name == "server" and inner.args),
         method=methods[-1] if methods else None,
         used=used,
+        block=block,
     )
 
 
@@ -172,6 +287,7 @@ def _server(statement: Statement) -> ServerLine:
         backup=words.get("backup"),
         max_fails=_number(words.get("max_fails"), 1),
         resolve="resolve" in words,
+        parameters=words,
     )
 
 
@@ -182,7 +298,11 @@ def _number(word: Word | None, default: int) -> int:
 
 
 def _passes(
-    statements: tuple[Statement, ...], location: str, names: tuple[str, ...], settings: Mapping[str, Statement]
+    statements: tuple[Statement, ...],
+    location: str,
+    names: tuple[str, ...],
+    settings: Mapping[str, Statement],
+    site: Site | None,
 ) -> Iterator[Pass]:
     here = {**settings, **{s.name: s for s in statements if s.name in _KEPT and s.args}}
     if any(s.name == "server_name" for s in statements):
@@ -194,7 +314,8 @@ def _passes(
             host = "" if "$" in address.partition("/")[0] else address.partition("/")[0].lower()
             if address.startswith("unix:"):
                 host = address.rstrip(":")
-            yield Pass(statement.word, target, host, location, names, here)
+            yield Pass(statement.word, target, host, location, names, here, site)
         elif statement.block:
             inner = statement.values[-1] if statement.name == "location" and statement.args else location
-            yield from _passes(statement.block, inner, names, here)
+            whose = _site(statement) if statement.name == "server" else site
+            yield from _passes(statement.block, inner, names, here, whose)

@@ -1,0 +1,106 @@
+"""A hash whose key has only a few values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from autograder.mistakes.constant_hash_key import CONSTANT, SITE
+from autograder.mistakes.mistake import (
+    ANY_ONE,
+    CLIENTS,
+    EVEN,
+    STATES,
+    THREE,
+    Example,
+    LookAlike,
+    Mistake,
+    finding,
+    nginx,
+)
+from autograder.mistakes.nginx_choices import choices
+from autograder.mistakes.nginx_config import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autograder.mistakes.finding import Finding
+    from autograder.mistakes.mistake import Capacity
+    from autograder.mistakes.nginx_config import NginxConfig
+
+
+_FEW = re.compile(
+    r"http_(user_agent|accept(_\w+)?|connection|upgrade|sec_\w+|dnt|cache_control|content_type)|content_type|is_args|https"
+    r"|ssl_(protocol|cipher|curve)|geoip2?_\w*(country|continent)\w*|cookie_(lang|language|locale|currency|country|theme)"
+)
+"""Variables of which most clients have the same value, or one of a few."""
+ENOUGH = 20
+"""With this many values or more a hash begins to spread."""
+
+
+def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
+    """Hash keys made of variables with few values, by their nature or because a ``map`` gives them few."""
+    del capacity  # A key that nobody else has is one server, whatever the machine.
+    known = choices(config)
+    for upstream in config.upstreams:
+        method = upstream.method
+        if not upstream.used or method is None or len(upstream.serving) < 2:
+            continue
+        few = {name for name in upstream.key if _FEW.fullmatch(name)}
+        for name in upstream.key & known.keys():
+            values = {entry.value.text for choice in known[name] for entry in choice.entries}
+            if len(values) < ENOUGH and not any("$" in value for value in values):
+                few.add(name)
+        if few and upstream.key <= few | CONSTANT | SITE:
+            message = (
+                f"The key {plain(method.args[0].text)} has only a few values, or one that most clients share, so this "
+                "line sends all requests with the same value to one server."
+            )
+            yield finding(MISTAKE.slug, upstream.name, (method.word, method.args[0]), message, MISTAKE.mend)
+
+
+MISTAKE = Mistake(
+    slug="hash-of-few-values",
+    title="A hash key with a few values",
+    what="The pool chooses the server by `hash`, and the key has a handful of values: the browser's name, a language, "
+    "a country, or a variable that a `map` of this config gives two or three values.",
+    why="A hash deals out keys, not requests. Three keys on three servers are seldom one each, and the key that most "
+    "clients share takes all of them to one server, however many clients there are.",
+    clients=CLIENTS,
+    states=STATES,
+    seen="Log the key beside `$upstream_addr` and count: a few keys, one of them in most lines.",
+    mend="Hash on something with hundreds of values (the session, the whole request), or leave the method out.",
+    instead=nginx("hash $request_uri consistent;\n" + THREE),
+    versions="nginx since 1.7.2 (`hash`); measured with 1.31.3",
+    sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash", "NX-03", "NX-09"),
+    readers={"nginx": in_nginx},
+    examples=(
+        Example(
+            "user-agent",
+            nginx("hash $http_user_agent;\n" + THREE),
+            guilty="hash $http_user_agent",
+            share={"many": {ANY_ONE: 0.76}},
+        ),
+        Example(
+            "mapped",
+            nginx("hash $shard;\n" + THREE, http="map $uri $shard { default web; ~^/search search; }"),
+            guilty="hash $shard",
+            share={"many": {ANY_ONE: 5 / 6}, "office": {ANY_ONE: 5 / 6}},
+        ),
+    ),
+    look_alikes=(
+        LookAlike(
+            "with-address",
+            nginx("hash $remote_addr$http_user_agent;\n" + THREE),
+            "the address is in the key too",
+            share={"many": EVEN},
+        ),
+        LookAlike(
+            "map-of-many",
+            nginx("hash $who;\n" + THREE, http='map $cookie_session $who { default $cookie_session; "" $request_id; }'),
+            "the map hands on what it was given",
+            share={"office": EVEN, "many": EVEN},
+        ),
+        LookAlike("session", nginx("hash $cookie_session;\n" + THREE), "each client has a session of its own"),
+    ),
+)
