@@ -31,6 +31,10 @@ _FILES = {"http": "http1", "h2c": "http2", "grpc": "http2", "uwsgi": "cgi", "scg
 
 _BACKLOG = 4096
 _HANDSHAKE_SECONDS = 10.0
+_OLD_HELLO = b"\x16\x03\x00"
+"""How SSL 3 begins: with it, balancers look whether a server speaks TLS (HAProxy's ``ssl-hello-chk``)."""
+_ALERT = b"\x15\x03\x00\x00\x02\x02\x28"
+"""What such a server says: handshake failure. The library would hang up without a word."""
 _EARLY = 0.002
 """Timers may ring that much early."""
 
@@ -152,6 +156,8 @@ class Reception:
         self.loss = 0.0
         self.filtered = False
         """Whether sockets may carry a filter: one was set, once."""
+        self.servers: list[asyncio.Server] = []
+        """Kept: one that nobody holds is closed when the garbage is collected."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -163,9 +169,9 @@ class Reception:
             self.tls = _tls_context(spec.certificate, spec.speaks)
             self._spawn(self._accept(listener, self.tls))
         elif spec.host.startswith(UNIX):
-            await loop.create_unix_server(lambda: Line(self), sock=listener)
+            self.servers.append(await loop.create_unix_server(lambda: Line(self), sock=listener))
         else:
-            await loop.create_server(lambda: Line(self), sock=listener, backlog=_BACKLOG)
+            self.servers.append(await loop.create_server(lambda: Line(self), sock=listener, backlog=_BACKLOG))
 
     def latency(self) -> float:
         """Seconds that what arrives now waits."""
@@ -194,6 +200,10 @@ class Reception:
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
                 await _drop_header(connection)
+                if connection.recv(len(_OLD_HELLO), socket.MSG_PEEK) == _OLD_HELLO:
+                    connection.send(_ALERT)
+                    connection.close()
+                    return
                 await loop.connect_accepted_socket(
                     lambda: Line(self), connection, ssl=context, ssl_handshake_timeout=_HANDSHAKE_SECONDS
                 )

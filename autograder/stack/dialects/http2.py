@@ -54,7 +54,10 @@ class Http2(Stream):
 
     def __init__(self, shop: Counting) -> None:
         super().__init__(shop)
-        self._frames = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        # Health checks of balancers come without the name of a host, which the library would take for an error.
+        self._frames = H2Connection(
+            H2Configuration(client_side=False, header_encoding=None, validate_inbound_headers=False)
+        )
         self._requests: dict[int, _Request] = {}
         self._unsent: dict[int, tuple[bytes, _Headers]] = {}
         """Body and trailers by stream that the other side's window has no room for yet."""

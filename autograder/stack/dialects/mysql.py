@@ -30,9 +30,9 @@ class Mysql(Tcp):
         self.greeting = len(_GREETING).to_bytes(3, "little") + b"\0" + _GREETING
 
     def first(self, data: bytes) -> None:
-        """See :class:`Tcp`. Who is logged in has heard the greeting."""
+        """See :class:`Tcp`. HAProxy logs in before it was greeted, and then wants to hear both."""
         if data[3:4] == bytes((_LOGIN,)):
-            self.send(_OK)
+            self.send(_OK if self.greeted else self.greeting + _OK)
 
     def read(self, data: bytes) -> None:
         """See :class:`Tcp`."""

@@ -23,5 +23,9 @@ class Smtp(Tcp):
     def first(self, data: bytes) -> None:
         """See :class:`Tcp`: a mail server answers lines, and nothing else."""
 
+    def well(self, word: bytes) -> bytes:
+        """See :class:`Tcp`."""
+        return b"221 bye\r\n" if word == b"QUIT" else f"250 {self.shop.name}\r\n".encode()
+
 
 SPEAKERS: dict[str, Callable[[Counting], Stream]] = {"smtp": Smtp}

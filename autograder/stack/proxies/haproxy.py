@@ -26,7 +26,7 @@ _ALERT = re.compile(r"\[ALERT\]\s*(?:\(\d+\))?\s*:\s*(?:config\s*: )?(?P<message
 _PLACE = re.compile(r"(?:parsing )?\[(?P<file>[^\]:\s]+):(?P<line>\d+)\]\s*:?\s*")
 _SUMMARY = re.compile(
     r"Error\(s\) found in configuration file|Fatal errors found in configuration"
-    r"|Some (?:protocols|configuration options|listeners) failed|Failed to load worker"
+    r"|Some (?:protocols|configuration options|listeners) failed|Failed to load worker|exit-on-failure"
 )
 
 

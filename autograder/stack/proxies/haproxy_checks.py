@@ -48,7 +48,8 @@ def checks_of(section: Section) -> Checks:
 
 def _over_tls(section: Section) -> bool:
     lines = [line.values for line in (*section.inherited("default-server"), *section.named("server"))]
-    return any("check-ssl" in values for values in lines)
+    connects = [line.values for line in section.inherited("http-check") if line.values[:1] == ("connect",)]
+    return any("check-ssl" in values for values in lines) or any("ssl" in values for values in connects)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _word_for(words: list[str]) -> str:
     """A text that an expectation may be met by: the string itself, or the plainest that a regular expression takes."""
     if len(words) < 2 or words[0] not in ("string", "rstring"):
         return ""
-    text = words[1] if words[0] == "string" else words[1].split("|")[0].strip("()^$")
+    text = words[1] if words[0] == "string" else re.sub(r"\\(.)", r"\1", words[1].split("|")[0].strip("()^$"))
     return text if text.isprintable() and len(text) < 200 else ""
 
 
@@ -122,7 +123,7 @@ def _met(words: list[str], status: int, page: str) -> bool:
 
 def _matches(pattern: str, text: str) -> bool:
     """Whether a plain regular expression is found; one that could take for ever to answer counts as not."""
-    if len(pattern) > _LONGEST_PATTERN or set(pattern) & set("*+{"):
+    if len(pattern) > _LONGEST_PATTERN or re.search(r"(?<!\\)[*+{]", pattern):
         return False
     try:
         return re.search(pattern, text) is not None

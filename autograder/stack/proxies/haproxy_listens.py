@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _HOST_TEST = re.compile(
     r"(?:req\.)?f?hdr(?:_\w+)?\(host\b[^)]*\)(?:,.*)?|(?:req|ssl)[._]\w*sni(?:_\w+)?(?:,.*)?", re.IGNORECASE
 )
+_METHOD = re.compile(r"_(beg|end|dom|sub|reg|dir|len)\b")
 _SNI = re.compile(r"req[._]ssl_(?:sni|hello_type|ver|ec_ext|st_ext|alpn)")
 _MAP = re.compile(r"map(?:_\w+)?\(([^,)]+)(?:,([^)]*))?\)")
 _NAME = re.compile(r"[\w*.-]+\.[\w.-]+|localhost")
@@ -153,18 +154,28 @@ class _Routes:
         found: dict[str, None] = {}
         if not words or not _HOST_TEST.fullmatch(words[0]):
             return found
-        rest = iter(words[1:])
+        rest, method = iter(words[1:]), next(iter(_METHOD.findall(words[0])), "")
         for word in rest:
             if word in ("-m", "-f", "-M", "-u"):
                 value = next(rest, "")
+                method = value if word == "-m" else method
                 if word == "-f":
                     lines = (self._lookup(value) or b"").decode(errors="replace").split()
                     found |= {name: None for name in lines if _NAME.fullmatch(name)}
             elif word == "}":
                 break
-            elif not word.startswith("-") and _NAME.fullmatch(word) and not literal(word):
-                found[word] = None
+            elif not word.startswith("-") and (name := _whole(word, method)) and not literal(name):
+                found[name] = None
         return found
+
+
+def _whole(pattern: str, method: str) -> str:
+    """A host name that a pattern takes, ``*.apps.example`` where only the end is compared; empty if it is none."""
+    if method in ("end", "dom") and pattern.startswith("."):
+        pattern = f"*{pattern}"
+    elif method == "beg" and pattern.endswith("."):
+        pattern = f"{pattern}example.com"
+    return pattern if method != "reg" and _NAME.fullmatch(pattern) else ""
 
 
 def listenings(front: Front, pools: Mapping[str, Pool], place: Callable[[Word], Place]) -> Iterator[Listening | Unmet]:
@@ -202,6 +213,8 @@ def _listening(
         # Since 2.8 HAProxy offers both by itself; without TLS, HTTP/2 is taken from who begins with it.
         offered = settings.get("alpn", "h2,http/1.1").split(",") if tls else ()
         h2 = "h2" in offered and "no-alpn" not in line.values
+        if settings.get("proto") == "h2":
+            protocol, h2 = "h2", True
     return Listening(
         here, host, port, protocol, tls, h2, "accept-proxy" in settings, names, tuple(pool.name for pool in reached)
     )

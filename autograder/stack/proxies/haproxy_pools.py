@@ -153,6 +153,8 @@ class _Given:
             _weight(settings),
         )  # fmt: skip
         found = [replace(whole, port=port) for port in ports[:_MANY_PORTS] if 0 <= port <= 65535]
+        if len(found) > 1:
+            found = [replace(each, label=f"{each.label}:{each.port}") for each in found]
         return found + self._checked_elsewhere(one, whole, set(ports))
 
     def _checked_elsewhere(self, one: _Server, whole: Upstream, ports: set[int]) -> list[Upstream]:

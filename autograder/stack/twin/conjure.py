@@ -94,12 +94,13 @@ class Authority:
 
 
 def ticket_key(size: str, form: str) -> bytes:
-    """A key for session tickets: ``size`` random bytes, ``raw`` or as ``base64``."""
+    """A key for session tickets: ``size`` random bytes, ``raw``; or three of them as ``base64``, as HAProxy wants."""
     import base64
 
     number = int(size) if size.isdecimal() else 80
-    data = secrets.token_bytes(number)
-    return data if form == "raw" else base64.b64encode(data) + b"\n"
+    if form == "raw":
+        return secrets.token_bytes(number)
+    return b"".join(base64.b64encode(secrets.token_bytes(number)) + b"\n" for _ in range(3))
 
 
 def _address(name: str) -> bool:

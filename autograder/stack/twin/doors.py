@@ -37,7 +37,11 @@ def entrances(listens: Sequence[Listening], upstreams: Iterable[Upstream], own: 
     found: dict[tuple[object, ...], Entrance] = {}
     inner: dict[tuple[object, ...], Entrance] = {}
     for listening in listens:
-        if listening.address.startswith("unix:") or listening.protocol not in ("http", "tcp") or not listening.port:
+        if (
+            listening.address.startswith("unix:")
+            or listening.protocol not in ("http", "h2", "tcp")
+            or not listening.port
+        ):
             continue
         address = own.get(listening.address, listening.address)
         door = Door(
@@ -74,8 +78,8 @@ def host_of(names: Iterable[str]) -> str:
 
 
 def _protocol(listening: Listening, grpc: set[str]) -> str:
-    if listening.protocol == "tcp":
-        return "tcp"
+    if listening.protocol in ("tcp", "h2"):
+        return listening.protocol
     # Browsers speak HTTP/2 where TLS offers it; in the clear only those do who know, as callers of gRPC.
     return "h2" if listening.h2 and (listening.tls or grpc & set(listening.pools)) else "http/1.1"
 
