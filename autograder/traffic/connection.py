@@ -67,8 +67,11 @@ class Connection:
         self.fd = self.sock.fileno()
         self.open = True
         self._watched = 0
-        self._unsent = owner.job.preface(client, self.sock)
-        self._tls = owner.job.tls()
+        self._unsent = b""
+        self._tls = None
+        if not owner.job.plain:
+            self._unsent = owner.job.preface(client, self.sock)
+            self._tls = owner.job.tls()
 
     @property
     def room(self) -> bool:

@@ -58,6 +58,8 @@ class Job:
         self._paths = [path.encode() for _, path in self.requests]
         self._target = (self.door["address"], self.door["port"])
         self._family = socket.AF_INET6 if ":" in self.door["address"] else socket.AF_INET
+        self.plain = not self.door["tls"] and not self.door["proxy_protocol"]
+        """Whether what is said goes over the socket as it is, and nothing before it."""
         self._tls: SSLContext | None = self._context() if self.door["tls"] else None
 
     def request(self, number: int) -> bytes:

@@ -77,8 +77,9 @@ class Sending:
 
     def gone(self, connection: Connection) -> None:
         """See :class:`autograder.traffic.connection.Owner`."""
-        self._connections.pop(connection.fd, None)
-        self.retired(connection)
+        del self._connections[connection.fd]
+        if self._kept:
+            self.retired(connection)
 
     def retired(self, connection: Connection) -> None:
         """See :class:`autograder.traffic.connection.Owner`."""

@@ -1,5 +1,5 @@
 """The stacks of the floor below."""
 
-from tests.stack.conftest import engine, opened
+from tests.stack.conftest import engine, opened, proxy
 
-__all__ = ["engine", "opened"]
+__all__ = ["engine", "opened", "proxy"]
