@@ -132,7 +132,8 @@ class ThingsReader:
         if text in _NOT_FILES or text.startswith("data:"):
             return
         for path in self._paths(one, text, HOME):
-            if not self._there(path):
+            # What servers are checked against has to know the stand-ins' authority, too.
+            if not self._there(path) or one.name.endswith("_ssl_trusted_certificate"):
                 self._add(where, kind, path)
 
     def _certificates(self) -> None:
