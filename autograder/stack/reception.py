@@ -35,6 +35,7 @@ _OLD_HELLO = b"\x16\x03\x00"
 """How SSL 3 begins: with it, balancers look whether a server speaks TLS (HAProxy's ``ssl-hello-chk``)."""
 _ALERT = b"\x15\x03\x00\x00\x02\x02\x28"
 """What such a server says: handshake failure. The library would hang up without a word."""
+_PEEKED = 4096
 _EARLY = 0.002
 """Timers may ring that much early."""
 
@@ -199,8 +200,7 @@ class Reception:
         connection.setblocking(False)
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
-                await _drop_header(connection)
-                if connection.recv(len(_OLD_HELLO), socket.MSG_PEEK) == _OLD_HELLO:
+                if await _first_bytes(connection) == _OLD_HELLO:
                     connection.send(_ALERT)
                     connection.close()
                     return
@@ -211,15 +211,18 @@ class Reception:
             connection.close()
 
 
-async def _drop_header(connection: socket.socket) -> None:
+async def _first_bytes(connection: socket.socket) -> bytes:
+    """Drop a PROXY header, and wait for what follows: its first bytes, which stay there; empty if nothing comes."""
     while True:
         await _readable(connection)
-        data = connection.recv(4096, socket.MSG_PEEK)
+        data = connection.recv(_PEEKED, socket.MSG_PEEK)
         length = header_length(data) if data else 0
-        if 0 <= length <= len(data):
+        if 0 < length <= len(data):
             connection.recv(length)
-            return
-        await asyncio.sleep(_EARLY)  # peeked at, it stays readable, though the rest is not there yet
+        elif not data or (length == 0 and len(data) >= len(_OLD_HELLO)):
+            return data[: len(_OLD_HELLO)]
+        else:
+            await asyncio.sleep(_EARLY)  # peeked at, it stays readable, though the rest is not there yet
 
 
 async def _readable(connection: socket.socket) -> None:

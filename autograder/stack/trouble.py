@@ -28,7 +28,8 @@ async def take_orders(reception: Reception) -> None:
     path = desk_path(reception.shop.name)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # a shop that was killed left it
-    await asyncio.get_running_loop().create_unix_server(lambda: _Order(reception), path)
+    desk = await asyncio.get_running_loop().create_unix_server(lambda: _Order(reception), path)
+    reception.servers.append(desk)
 
 
 class _Order(asyncio.Protocol):

@@ -22,7 +22,7 @@ import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.stack.conduct import desk_path
+from autograder.stack.conduct import Conduct, behave, conduct_of, desk_path
 from autograder.stack.dialects.http1 import HTTP1
 from autograder.stack.dialects.preface import UNDECIDED, header_length
 from autograder.stack.model import SERVICE_TIMES
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 PROXY_ONE = b"PROXY TCP4 198.18.0.7 198.18.0.2 5000 80\r\n"
 PROXY_TWO = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12)
 _SERVE = """
-import json, sys
+import gc, json, sys
+gc.set_threshold(700, 1, 1)  # whatever nobody holds goes soon
 from autograder.stack import loop
 from autograder.stack.shop import ShopSpec, serve
 loop.run(serve(ShopSpec(**json.loads(sys.argv[1])), int(sys.argv[2])))
@@ -431,3 +432,14 @@ def test_a_proxy_header_is_known_by_its_length(cut: int, rest: bytes) -> None:
             assert header_length(header[:cut]) in (UNDECIDED, len(header))
     assert header_length(b"GET / HTTP/1.1\r\n") == header_length(b"PRI * HTTP/2.0\r\n") == header_length(b"POST /") == 0
     assert header_length(b"PROXY " + b"x" * 200) == 0
+
+
+def test_it_takes_orders_however_long_it_runs(started: Started) -> None:
+    shop = started(name=f"long-{os.getpid()}")
+    assert Conduct(**behave({"server": shop.spec.name, "slowness": 2.0})) == Conduct(slowness=2.0)
+    for _ in range(10):  # each leaves some garbage
+        with contextlib.ExitStack() as stack:
+            for one in [stack.enter_context(shop.connect()) for _ in range(40)]:
+                one.sendall(b"GET / HTTP/1.1\r\nHost: s\r\n\r\n")
+                read_some_answer(one)
+    assert Conduct(**conduct_of({"server": shop.spec.name})) == Conduct(slowness=2.0)
