@@ -25,9 +25,10 @@ class Place:
 class Listening:
     """A place where the config takes traffic.
 
-    ``address`` is an IPv4 or IPv6 literal, empty for any, or ``unix:/path``. ``protocol`` is ``http``, ``h2``
-    (HTTP/2 and no other, TLS or not) or ``tcp`` (also ``udp``, which twins do not drive); ``h2`` tells that HTTP/2 is offered. ``names`` are the host names it answers to,
-    as written. ``pools`` are the pools that its traffic can reach, where reading can tell.
+    ``address`` is an IPv4 or IPv6 literal, empty for any, or ``unix:/path``. ``protocol`` is ``http``, ``h2`` (HTTP/2
+    and nothing else, TLS or not) or ``tcp`` (also ``udp``, which twins do not drive); ``h2`` tells that it is offered.
+    ``names`` are the host names it answers to, as written. ``pools`` are the pools that its traffic can reach, where
+    reading can tell.
     """
 
     place: Place
