@@ -19,12 +19,15 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
     """``proxy_pass`` to the address of a pool's member."""
     del capacity  # Past the pool is past the pool, whatever the machine.
     pools = {server.key: upstream for upstream in config.upstreams for server in upstream.servers}
+    after_errors = {statement.values[-1] for statement in config.settings("error_page") if statement.args}
     names = {upstream.name.lower() for upstream in config.upstreams}
     for line in config.passes:
         host, port = split_port(line.host)
         upstream = pools.get(f"{host}:{port or ('443' if line.target.text.startswith('https:') else '80')}")
         if upstream is None or line.host in names or line.for_operations:
             continue
+        if line.location.startswith("@") and line.location in after_errors:
+            continue  # That is a mistake of its own: fallback-to-one.
         where = f"of location {plain(line.location)} " if line.location else ""
         message = f"This line sends every request {where}to {plain(host)} alone, past the pool {plain(upstream.name)}."
         yield finding(MISTAKE.slug, upstream.name, (line.word, line.target), message, MISTAKE.mend)

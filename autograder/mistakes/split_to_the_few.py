@@ -41,7 +41,7 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
 
 
 def _strength(config: NginxConfig, host: str, capacity: Capacity | None) -> float:
-    """What the pool's servers bear together; each counts as one where nothing is declared. 0 if there is no such pool."""
+    """What a pool's servers bear together, each counted as one where nothing is declared; 0 without such a pool."""
     upstream = config.upstream(host)
     return sum(declared(server, capacity) or 1.0 for server in upstream.serving) if upstream else 0.0
 

@@ -79,7 +79,6 @@ MISTAKE = Mistake(
                 server="location /search { proxy_pass http://search; }",
             ),
             "each pool has one method",
-            share={"many": EVEN},
         ),
         LookAlike("no-method", nginx("keepalive 16;\nzone shop 64k;\n" + THREE), "these choose no server"),
         LookAlike("comment", nginx("least_conn;\n# ip_hash;\n" + THREE), "a comment", share={"office": EVEN}),
