@@ -191,8 +191,12 @@ class Reception:
     async def _accept(self, listener: socket.socket, context: SSLContext) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(listener)
-            self._spawn(self._greet(connection, context))
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError:  # the visitor is gone already, or there are too many
+                await asyncio.sleep(_EARLY)
+            else:
+                self._spawn(self._greet(connection, context))
 
     async def _greet(self, connection: socket.socket, context: SSLContext) -> None:
         """A PROXY header comes in the clear, before TLS: take it from the socket, and no byte more."""

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.conduct import WELL, Conduct
 from autograder.stack.engine import JOURNAL
+from autograder.stack.journal import forget
 from autograder.stack.service import drawing
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ NEW, KNOWN, STALE = range(3)
 _MEMORY_AT_REST = 0.2
 """Part of its memory that a shop takes when nobody waits."""
 
+_FORGET_EVERY = 1 << 16
 _LEDGER_BYTES = 64 * 1024
 _BLOCK = 4096
 
@@ -164,6 +166,8 @@ class Shop:
         self.statuses[status] += 1
         receipt = f"{self._receipts}{self.served:x}"
         os.write(self._journal, f"{asked.nonce} {receipt}\n".encode())
+        if not self.served % _FORGET_EVERY:
+            forget(self._journal)
         if self.conduct.cut_off:
             self._held.append(lambda: asked.answer(receipt, status))
         else:

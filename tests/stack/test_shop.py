@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from autograder.stack.conduct import Conduct, behave, conduct_of, desk_path
 from autograder.stack.dialects.http1 import HTTP1
 from autograder.stack.dialects.preface import UNDECIDED, header_length
+from autograder.stack.journal import KEPT_BYTES, forget
 from autograder.stack.model import SERVICE_TIMES
 from autograder.stack.procfs import wait_until
 from autograder.stack.service import drawing
@@ -432,6 +433,21 @@ def test_a_proxy_header_is_known_by_its_length(cut: int, rest: bytes) -> None:
             assert header_length(header[:cut]) in (UNDECIDED, len(header))
     assert header_length(b"GET / HTTP/1.1\r\n") == header_length(b"PRI * HTTP/2.0\r\n") == header_length(b"POST /") == 0
     assert header_length(b"PROXY " + b"x" * 200) == 0
+
+
+def test_an_old_journal_gives_its_room_back_and_keeps_its_places(tmp_path: Path) -> None:
+    file = tmp_path / "journal"
+    line = b"run-1 receipt\n"
+    file.write_bytes(line * (2 * KEPT_BYTES // len(line)))
+    before = file.stat()
+    with file.open("ab") as journal:
+        forget(journal.fileno())
+    after = file.stat()
+    assert after.st_size == before.st_size
+    assert after.st_blocks < before.st_blocks * 0.6
+    with file.open("rb") as journal:
+        journal.seek(before.st_size - KEPT_BYTES // len(line) * len(line))
+        assert set(journal.readlines()) == {line}
 
 
 def test_it_takes_orders_however_long_it_runs(started: Started) -> None:
