@@ -149,23 +149,6 @@ def test_an_open_loop_sees_what_a_closed_loop_hides(opened: Callable[..., Runnin
     assert steady.percentile_ms(0.99) > 3 * closed.percentile_ms(0.5)
 
 
-def test_old_journals_are_not_read_again(opened: Callable[..., RunningStack]) -> None:
-    running = opened("nginx", "local", QUICK)
-    assert running.apply(config("nginx")).ok
-    crowd = population("kept-alive")
-    replies = []
-    call = running.machines.call
-
-    def listening(*arguments: object, **more: object) -> object:
-        replies.append(call(*arguments, **more))  # type: ignore[arg-type]
-        return replies[-1]
-
-    running.machines.call = listening  # type: ignore[method-assign]
-    send(running, crowd, crowd.browse(900))
-    send(running, crowd, crowd.browse(30))
-    assert [len(reply["journal"]) for reply in replies] == [900, 30]
-
-
 # Chi-square of 50 counts against their weights, 49 degrees of freedom: a true zipf exceeds 97.5 once in 20,000 times
 # (α = 4.6e-5). The seeds are fixed, so this passes always or never; α says how surprising a failure would be.
 CHI_SQUARE_LIMIT = 97.5
