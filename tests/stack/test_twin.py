@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from autograder.stack.proxies.reading import Unmet
     from autograder.stack.twin.doors import Entrance
 
-FOLDERS = sorted(path.parent for path in (Path(__file__).parent / "twins").glob("*/*/expect.toml"))
+TWINS = Path(__file__).parent / "twins"
+FOLDERS = sorted(path.parent for path in TWINS.glob("*/*/expect.toml"))
 MAIN = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
 
 
@@ -86,21 +87,33 @@ def test_what_a_config_names_is_found(folder: Path, expected: dict[str, Any]) ->
     agree((*needs.unmet, *planned.unmet, *supplied.unmet), expected.get("unmet", []))
 
 
-def test_traffic_reaches_the_servers_of_an_unedited_config(folder: Path, expected: dict[str, Any]) -> None:
+def drive(folder: Path, expected: dict[str, Any], engine: str) -> None:
     proxy = folder.parent.name
     crowd = population("many")
-    with open_twin(files_of(folder), MAIN[proxy], proxy) as twin:
+    with open_twin(files_of(folder), MAIN[proxy], proxy, engine) as twin:
         faults = [str(fault) for fault in twin.applied.faults]
         assert len(faults) == len(expected.get("faults", [])), faults
-        if faults:
-            assert not twin.applied.ok
-            assert all(part in fault for part, fault in zip(expected["faults"], faults, strict=True)), faults
-            return
+        assert twin.applied.ok is not bool(faults)
+        assert all(part in fault for part, fault in zip(expected.get("faults", []), faults, strict=True)), faults
         reached = {}
-        for entrance in twin.doors:
+        for entrance in twin.doors if twin.applied.ok else ():
             sample = send(twin.running, crowd, crowd.browse(40), door=entrance.door)
             assert sample.failures == {}, spelled(entrance)
             if sample.counts():
                 here = spelled(entrance, twin.running.machines.address(twin.plan.stack.balancer.name))
                 reached[here] = sorted(twin.labels[node] for node in sample.counts())
         assert reached == {door: sorted(labels) for door, labels in expected.get("reaches", {}).items()}
+
+
+def test_traffic_reaches_the_servers_of_an_unedited_config(folder: Path, expected: dict[str, Any]) -> None:
+    drive(folder, expected, "local")
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    "folder",
+    [TWINS / "nginx" / name for name in ("debian-stock", "rails-puma-deploy", "tls-upstream-verified")],
+    ids=lambda path: path.name,
+)
+def test_the_other_engine_runs_it_as_well(folder: Path, expected: dict[str, Any]) -> None:
+    drive(folder, expected, "docker")
