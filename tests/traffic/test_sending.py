@@ -96,8 +96,8 @@ def test_once_more_is_not_twice_more() -> None:
 
 
 def test_a_new_connection_that_breaks_is_a_failure() -> None:
-    with server(lambda _connection, _request: None) as port:
-        assert failures(port, 3) == ["reset"] * 3
+    with server(lambda connection, _request: OK if connection else None) as port:
+        assert failures(port, 3) == ["reset", "", ""]
 
 
 def test_an_answer_that_breaks_off_is_a_failure_also_on_a_kept_connection() -> None:
