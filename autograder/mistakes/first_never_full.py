@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autograder.mistakes.haproxy_example import CHECKED, THREE, haproxy, servers
+from autograder.mistakes.haproxy_example import CHECKED, EVEN, THREE, haproxy, servers
 from autograder.mistakes.mistake import CLIENTS, STATES, Example, LookAlike, Mistake, finding
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ MISTAKE = Mistake(
             "overruled",
             haproxy("balance roundrobin\n" + THREE, defaults="balance first"),
             "the pool says otherwise",
-            share={"many": {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}},
+            share={"many": EVEN},
             proxy="haproxy",
         ),
         LookAlike(
             "comment",
             haproxy("# balance first\n" + THREE),
             "a comment",
-            share={"many": {"app1": 1 / 3}},
+            share={"many": EVEN},
             proxy="haproxy",
         ),
     ),

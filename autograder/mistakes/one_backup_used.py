@@ -16,16 +16,12 @@ if TYPE_CHECKING:
 
 
 def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Finding]:
-    """The second and later backups of a pool without ``option allbackups``; one on the balancer itself may say sorry."""
+    """The second and later backups without ``option allbackups``; not those that say sorry on the balancer."""
     del capacity  # Only one of them is used, whatever the machines.
     for pool in config.web_pools:
         backups = [server for server in pool.waiting if not server.local]
         if len({server.key for server in backups}) < 2 or pool.section.option("allbackups"):
             continue
-        if len(pool.servers) > len(backups) and not any(
-            server.backup is None and not server.idle for server in pool.servers
-        ):
-            continue  # the first servers are in maintenance: the backups are not the point
         for server in backups[1:]:
             message = (
                 f"HAProxy uses one backup at a time: with this line {pool.label(server)} gets nothing as long as "
