@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
@@ -21,6 +22,8 @@ app = App(name="./manyhands", version=__version__, help_format="plaintext", help
 
 Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object instead.")]
 Engine = Annotated[Literal["local", "docker"], Parameter(help="Where stacks run: here in namespaces, or in Docker.")]
+Nginx = Annotated[Path | None, Parameter(show_default=False, help="Your own nginx program, instead of ours.")]
+HAProxy = Annotated[Path | None, Parameter(show_default=False, help="Your own HAProxy program, instead of ours.")]
 _STUDENT = "Grade this student only; may be given several times."
 Rest = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 
@@ -65,6 +68,10 @@ def _plainly(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
         return f"too many words: {' '.join(error.unused_tokens or ())}"
     return str(error)
+
+
+def _programs(nginx: Path | None, haproxy: Path | None) -> dict[str, Path]:
+    return {name: path.absolute() for name, path in (("nginx", nginx), ("haproxy", haproxy)) if path is not None}
 
 
 def say(line: str) -> None:
@@ -139,6 +146,44 @@ def labs(*, json_: Annotated[Json, Parameter(name="--json")] = False) -> int:
     wide = max((len(lab.slug) for lab in found), default=0)
     for lab in found:
         show(f"{lab.slug:<{wide}}  {lab.minutes:>3} min  {len(lab.checks)} checks  {lab.title}")
+    return 0
+
+
+@verb
+def run(
+    stack: Annotated[str, Parameter(help="A stack file, a folder with a stack.toml, or the name of a lab.")],
+    /,
+    *,
+    config: Annotated[Path | None, Parameter(help="Folder to take the balancers' config folders from.")] = None,
+    engine: Engine = "local",
+    clients: Annotated[str, Parameter(show_default=False, help="Another population than the stack file says.")] = "",
+    rate: Annotated[float, Parameter(show_default=False, help="Requests a second in all.")] = 0.0,
+    seconds: Annotated[float, Parameter(help="Stop after so long; 0 is until you press q.")] = 0.0,
+    nginx: Nginx = None,
+    haproxy: HAProxy = None,
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Start a stack, send it traffic, and see what becomes of it while you break and mend it.
+
+    A table shows each server's share, rate, errors and latencies. Keys kill servers, slow them down, cut them off and
+    bring them back. A config that you save is checked and applied at once, and the line at fault is shown if it is
+    refused. A lab runs with your own files, or with those it starts from. Everything is gone when you press q.
+
+    Examples:
+      ./manyhands run spread-the-load
+      ./manyhands run labs/spread-the-load/stack.toml --config labs/spread-the-load/reference --clients office
+      ./manyhands run spread-the-load --rate 200 --seconds 10 --json
+      ./manyhands run my-stack/ --nginx /usr/sbin/nginx
+    """
+    from autograder.launch.play import Wishes, find, play
+
+    if rate < 0 or seconds < 0:
+        raise ManyHandsError("--rate and --seconds are not negative", remedy="./manyhands run --help has examples")
+    if json_ and not seconds:
+        raise ManyHandsError("--json needs an end", remedy="add --seconds, for example --seconds 10")
+    look = play(find(stack, config), Wishes(engine, seconds, clients, rate, _programs(nginx, haproxy)), say)
+    if json_:
+        show(json.dumps(look.to_dict(), indent=2))
     return 0
 
 
@@ -220,6 +265,30 @@ def nbgrader(*arguments: Rest) -> int:
         app.help_print(["nbgrader"])
         return 0
     return run(arguments)
+
+
+@verb
+def bench(
+    what: Annotated[Literal["stacks"], Parameter(help="What to measure.")],
+    /,
+    *,
+    docker: Annotated[bool, Parameter(help="Measure Docker, too, if it answers.")] = True,
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Measure Many Hands itself, against a peer in the same run: Docker, wrk.
+
+    `stacks` takes about two minutes. Times depend on the machine; ratios hardly do.
+
+    Examples:
+      ./manyhands bench stacks
+      ./manyhands bench stacks --no-docker --json
+    """
+    from autograder.bench import stacks
+
+    assert what == "stacks"
+    found = stacks.measure(docker, say)
+    show(json.dumps(found, indent=2) if json_ else stacks.report(found))
+    return 0
 
 
 @verb

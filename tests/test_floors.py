@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "autograder"
-FLOORS = ("errors", "stack", "traffic", "judge", "mistakes", "labs", "grading", "notebook", "launch", "bench", "cli", "__main__")
+FLOORS = (
+    "errors",
+    "stack",
+    "traffic",
+    "judge",
+    "mistakes",
+    "labs",
+    "grading",
+    "notebook",
+    "launch",
+    "bench",
+    "cli",
+    "__main__",
+)
 """Ground first."""
 MAX_LINES = 400
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -34,7 +34,7 @@ def single_keys() -> Iterator[Callable[[float], str]]:
 
 def _key(terminal: int, seconds: float) -> str:
     ready, _, _ = select.select([terminal], [], [], seconds)
-    return os.read(terminal, 32).decode(errors="ignore")[:1] if ready else ""
+    return os.read(terminal, 1).decode(errors="ignore") if ready else ""
 
 
 def _no_key(seconds: float) -> str:

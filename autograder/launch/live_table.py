@@ -71,11 +71,14 @@ class Look:
 
 
 def look_at(
-    samples: Sequence[Sample], fair: Mapping[str, float], states: Mapping[str, str], conducts: Mapping[str, Conduct]
+    samples: Sequence[Sample],
+    seconds: float,
+    fair: Mapping[str, float],
+    states: Mapping[str, str],
+    conducts: Mapping[str, Conduct],
 ) -> Look:
-    """Join what came back, whoever sent it, with the state of the servers. ``samples`` may be empty."""
+    """Join what came back, whoever sent it within ``seconds``, with the state of the servers; all may be empty."""
     fates = [fate for sample in samples for fate in sample.fates]
-    seconds = max((sample.seconds for sample in samples), default=0.0)
     answered = sum(1 for fate in fates if fate.server)
     rows = []
     for server, part in fair.items():

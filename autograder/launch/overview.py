@@ -8,9 +8,11 @@ VERBS = {
     "up": "start the course site and JupyterLab with the labs, on this machine only",
     "down": "end what `up` started, from another terminal",
     "labs": "list the labs",
+    "run": "start a stack, send it traffic, and see what becomes of it while you break and mend it",
     "verify": "let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart",
     "grade": "grade what learners submitted, in your class folder",
     "nbgrader": "run one of nbgrader's own commands in your class folder",
+    "bench": "measure Many Hands itself, against a peer in the same run",
     "doctor": "tell what works on this machine, and how to mend what does not",
     "test": "check Many Hands itself: lint, types, tests",
 }

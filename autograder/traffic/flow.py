@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from autograder.traffic.clients import Population, Request
 
 SLICE_S = 1.0
+_ROUNDING = 1e-6
 _AHEAD_S = 0.1
 """A slice is handed to the clients node this long before its first request is due, so that there is no gap."""
 
@@ -33,7 +35,8 @@ class Flow:
 
     A slice starts on time even if answers to an earlier one are still awaited. Nothing is dropped: every request sent
     is in exactly one sample. Cookies live as long as the flow; kept-alive connections as long as their slice.
-    ``rate`` is in requests a second, ``checkouts`` the part (0 to 1) of them that is the expensive page.
+    ``rate`` is in requests a second and may be changed, which the next slice heeds; ``checkouts`` is the part (0 to 1)
+    of them that is the expensive page.
     """
 
     def __init__(
@@ -51,7 +54,8 @@ class Flow:
             raise ValueError(f"a rate is more than 0 requests a second, not {rate}")
         self._running, self._door, self._timeout = running, door, timeout
         self._population = population
-        self._rate, self._checkouts, self._seed = rate, checkouts, seed
+        self.rate = rate
+        self._checkouts, self._seed = checkouts, seed
         self._cookies = Cookies()
         self._slices: queue.Queue[queue.Queue[Sample | Exception] | None] = queue.Queue()
         self._ending = threading.Event()
@@ -84,33 +88,37 @@ class Flow:
 
     def _conduct(self) -> None:
         start = time.monotonic() + _AHEAD_S
-        sent = 0
         number = 0
+        first = 0.0
+        """When the next request is due, in seconds after the start."""
         senders = []
         while not self._ending.wait(max(0.0, start + number * SLICE_S - _AHEAD_S - time.monotonic())):
             number += 1
-            # Whole requests, as many as keep up with the rate; the next slice goes on where this one ends.
-            until = round(number * SLICE_S * self._rate)
-            first = start + sent / self._rate
-            requests = self._population.shop(until - sent, self._seed + number, self._checkouts)
+            # Whole requests, those that are due in this second; the next slice goes on where this one ends.
+            rate = self.rate
+            count = max(0, math.ceil((number * SLICE_S - first) * rate - _ROUNDING))
+            requests = self._population.shop(count, self._seed + number, self._checkouts)
             outcome: queue.Queue[Sample | Exception] = queue.Queue()
-            sender = threading.Thread(target=self._one, args=(requests, first, outcome), name="flow", daemon=True)
+            work = (requests, rate, start + first, outcome)
+            sender = threading.Thread(target=self._one, args=work, name="flow", daemon=True)
             sender.start()
             senders.append(sender)
             self._slices.put(outcome)
-            sent = until
+            first += count / rate
             senders = [one for one in senders if one.is_alive()]
         for sender in senders:
             sender.join()
         self._slices.put(None)
 
-    def _one(self, requests: tuple[Request, ...], start: float, outcome: queue.Queue[Sample | Exception]) -> None:
+    def _one(
+        self, requests: tuple[Request, ...], rate: float, start: float, outcome: queue.Queue[Sample | Exception]
+    ) -> None:
         try:
             sample = send(
                 self._running,
                 self._population,
                 requests,
-                rate=self._rate,
+                rate=rate,
                 timeout=self._timeout,
                 door=self._door,
                 cookies=self._cookies,

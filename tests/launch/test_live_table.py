@@ -22,6 +22,7 @@ def sample(*servers: str, failure: str = "", latency_ms: float = 10.0) -> Sample
 def test_shares_rates_and_failures_are_counted_over_all_who_send() -> None:
     look = look_at(
         [sample("app1", "app1", "app2"), sample("app2", ""), sample("", failure="timeout")],
+        2.0,
         FAIR,
         {"app1": "up", "app2": "down"},
         {"app2": Conduct(cut_off=True)},
@@ -35,7 +36,7 @@ def test_shares_rates_and_failures_are_counted_over_all_who_send() -> None:
 
 
 def test_nothing_sent_is_nothing_shown_not_an_error() -> None:
-    look = look_at((), FAIR, {}, {})
+    look = look_at((), 0.0, FAIR, {}, {})
     assert [row.share for row in look.rows] == [0, 0]
     assert look.to_dict()["requests"] == 0
 
@@ -56,7 +57,7 @@ def test_what_is_wrong_is_said_in_words() -> None:
 
 
 def test_the_picture_says_without_colour_what_matters() -> None:
-    look = look_at([sample("app1", "app1", "app2")], FAIR, {"app2": "down"}, {})
+    look = look_at([sample("app1", "app1", "app2")], 1.0, FAIR, {"app2": "down"}, {})
     out = io.StringIO()
     Console(file=out, width=120, no_color=True).print(table(look, "shop", "app1", ["a note"]))
     text = out.getvalue()
