@@ -43,7 +43,8 @@ desk_find_docker() {
 # Sets uid, gid, name and home: who runs in the container, and where that user's work is on this machine.
 desk_become_user() {
   local owner
-  uid=$(id -u) gid=$(id -g) name=$(id -un) home=${MANYHANDS_HOME:-$root/work}
+  uid=$(id -u) gid=$(id -g) home=${MANYHANDS_HOME:-$root/work}
+  name=$(id -un 2>/dev/null) || name=learner # a number without a name
   [[ $home == /* ]] || home=$PWD/$home
   if ((uid == 0)); then # root does not go in: what root makes is handed to an ordinary user
     uid=1000 gid=1000 name=learner
@@ -151,7 +152,8 @@ desk_equip() {
   local variable word authorities volume
   container=manyhands-desk-$$-$RANDOM$RANDOM
   volume=manyhands-desk-$uid-$(cksum <<<"$root" | cut -d ' ' -f 1)
-  docker volume create --label "manyhands.desk.by=$by" --label "manyhands.desk.clone=$root" "$volume" >/dev/null
+  docker volume create --label "manyhands.desk.by=$by" --label "manyhands.desk.clone=$root" "$volume" >/dev/null ||
+    exit 2 # docker has said why
   options=(--rm --init --name "$container" --hostname many-hands --label "manyhands.desk.by=$by" --user "$uid:$gid"
     --cap-drop ALL --security-opt no-new-privileges --security-opt "seccomp=$root/docker/desk/seccomp.json"
     --security-opt systempaths=unconfined --security-opt apparmor=unconfined --memory 4g --pids-limit 4096
