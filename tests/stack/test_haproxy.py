@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +34,7 @@ PRODUCTION = """global
 """
 DEFAULTS = """defaults
   mode http
-  timeout client 10s
+  timeout client 60s
   timeout server 10s
   timeout connect 1s
 """
@@ -119,16 +120,16 @@ def test_an_old_worker_with_a_request_in_work_is_draining(opened: Callable[..., 
     assert running.apply(config()).ok
     old = HAProxy().runtime(running.machines, "lb").workers[0]
     # A client that is connected and says nothing holds the old worker.
-    holding = ["/usr/bin/env", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/80 && sleep 30"]
-    import threading
-
-    holder = threading.Thread(target=running.machines.run, args=("lb", holding), kwargs={"timeout": 5.0})
+    hold = "exec 3<>/dev/tcp/127.0.0.1/80; until [ -e /srv/go/now ]; do sleep 0.05; done"
+    holding = ["/usr/bin/env", "bash", "-c", hold]
+    holder = threading.Thread(target=running.machines.run, args=("lb", holding), kwargs={"timeout": 60.0})
     holder.start()
     assert wait_until(lambda: HAProxy().runtime(running.machines, "lb").workers[0].connections > old.connections, 10)
     assert running.apply(config(more="# next\n")).ok
     workers = HAProxy().runtime(running.machines, "lb").workers
     assert {worker.pid: worker.draining for worker in workers}[old.pid] is True
     assert running.loaded().draining == 1
+    running.machines.put("lb", "/srv/go", {"now": b""})
     holder.join()
 
 
@@ -143,12 +144,11 @@ def test_the_line_of_what_cannot_be_bound_is_named(opened: Callable[..., Running
     running = opened()
     good = config()
     assert running.apply(good).ok
-    refused = running.apply(config(more="frontend other\n  bind 203.0.113.9:80\n  default_backend shop\n"))
+    bad = config(more="frontend other\n  bind 203.0.113.9:80\n  default_backend shop\n")
+    refused = running.apply(bad)
     assert not refused.ok
-    line = next(
-        n for n, text in enumerate(config(more="frontend other\n")["haproxy.cfg"].splitlines(), 1) if b"other" in text
-    )
-    assert [(fault.file, fault.line) for fault in refused.faults] == [("haproxy.cfg", line + 1)]
+    line = next(n for n, text in enumerate(bad["haproxy.cfg"].splitlines(), 1) if b"203." in text)
+    assert [(fault.file, fault.line) for fault in refused.faults] == [("haproxy.cfg", line)]
     assert "203.0.113.9:80" in refused.faults[0].message
     assert counted(running) == {"app1": 10, "app2": 10, "app3": 10}
 
@@ -173,7 +173,7 @@ def test_the_line_of_what_cannot_be_bound_is_named(opened: Callable[..., Running
          [ConfigFault("Proxy 'f': unable to find required default_backend: 'b'.", "", 0)]),
         ("[WARNING] (1) : config : missing timeouts for frontend 'f'.", []),
         (
-            "[ALERT] (1) : config : parsing [/etc/haproxy/a.cfg:2] : expects 'a', 'b', 'c', 'd', 'e', 'f', 'g', got 'x'",
+            "[ALERT] (1) : config : parsing [/etc/haproxy/a.cfg:2]: expects 'a', 'b', 'c', 'd', 'e', 'f', 'g', got 'x'",
             [ConfigFault("expects 'a', …, 'g', got 'x'", "a.cfg", 2)],
         ),
     ],
