@@ -79,7 +79,9 @@ def test_lost_packets_are_sent_again(running: RunningStack) -> None:
     assert running.apply(config(8000)).ok
     running.afflict("app1", Conduct(loss=0.3))
     found = fates(running, 80)
-    assert all(fate.status == 200 for fate in found)
+    # One in 120 new connections loses four SYNs in a row, and its request is not answered in time; that 5 of 40 do has
+    # a chance of 2e-5.
+    assert sum(fate.status == 200 for fate in found) > 75
     # A lost request is sent again after 200 ms. That none of 40 is lost has a chance of 0.7^40 = 6e-7.
     assert max(fate.latency_ms for fate in of("app1", found)) >= 150
 
@@ -92,6 +94,10 @@ def test_a_pulled_cable_lets_nothing_in_or_out(running: RunningStack) -> None:
     assert len(lost) == 20
     assert not of("app1", found)
     assert min(fate.latency_ms for fate in lost) >= PATIENCE_MS - 5
+    said = running.machines.logs("lb")
+    assert "timed out" in said
+    assert "while reading response header from upstream" in said  # on a connection that was kept
+    assert "while connecting to upstream" in said  # a new one: no answer to its SYN
     running.heal("app1")
     assert len(of("app1", fates(running))) == 20
 
