@@ -44,7 +44,7 @@ class ServerLine:
     backup: Word | None = None
     max_fails: int = 1
     resolve: bool = False
-    parameters: Mapping[str, Word] = field(default_factory=dict)
+    parameters: Mapping[str, Word] = field(default_factory=dict, compare=False)
     """All parameters, by the word before ``=``."""
 
     @property

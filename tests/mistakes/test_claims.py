@@ -33,7 +33,7 @@ CLAIMS = [
     for case in (*mistake.examples, *mistake.look_alikes)
     for clients in case.share
 ]
-SERVERS = tuple(Server(f"app{n}", workers=8, service_ms=2.0, page_ms=2.0) for n in range(1, 5))
+SERVERS = tuple(Server(f"app{n}", workers=8, service_ms=10.0, page_ms=2.0) for n in range(1, 5))
 _NO_CHANCE = {
     "nginx": re.compile(r"^(?!.*(hash|random|split_clients|sticky))", re.DOTALL),
     "haproxy": re.compile(r"^(?!.*(balance (?!roundrobin|static-rr|leastconn|first)|stick|cookie))", re.DOTALL),
