@@ -224,6 +224,14 @@ def test_checks_that_go_elsewhere_get_somebody_to_answer() -> None:
         ("a (check)", "10.0.0.1", 81),
         ("b (check)", "10.0.0.9", 80),
     ]
+    found = servers(
+        " option httpchk\n http-check connect port 90\n http-check connect port 91\n"
+        " server a 10.0.0.1:80 check port 81\n server b 10.0.0.2:91 check\n"
+    )
+    assert [(one.label, one.port) for one in found] == [
+        *(("a", 80), ("a (check)", 90), ("a (check)", 91)),
+        *(("b", 91), ("b (check)", 90)),
+    ]
 
 
 @pytest.mark.parametrize(

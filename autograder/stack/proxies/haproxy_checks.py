@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from autograder.stack.proxies.haproxy_syntax import Line, Section
 
 PAGE = "Welcome to the shop. You were served by"
@@ -23,27 +25,35 @@ class Checks:
     """How a backend looks whether its servers are there.
 
     ``speaks`` is what a server must speak for that (empty if anything will do), ``hello`` that it must answer a TLS
-    hello.
+    hello, ``ports`` are those that checks connect to where they say so themselves.
     """
 
     speaks: str = ""
     hello: bool = False
+    ports: tuple[int, ...] = ()
 
 
 def checks_of(section: Section) -> Checks:
     """Read a backend's ``option …-check``; the last one holds."""
-    found = Checks()
+    speaks, hello, kind = "", False, ""
     for line in section.inherited("option"):
         name = line.values[0] if line.values else ""
-        if name in _SPEAKS:
-            found = Checks(_SPEAKS[name])
-        elif name == "ssl-hello-chk":
-            found = Checks(hello=True)
-        elif name in _CLIENT_FIRST:
-            found = Checks("tcp")
-    if found.speaks == "http" and _over_tls(section):
-        return Checks("", hello=True)
-    return found
+        if name in _SPEAKS or name in _CLIENT_FIRST or name == "ssl-hello-chk":
+            speaks, hello = _SPEAKS.get(name, "tcp" if name in _CLIENT_FIRST else ""), name == "ssl-hello-chk"
+            kind = {"httpchk": "http-check", "tcp-check": "tcp-check"}.get(name, "")
+    if speaks == "http" and _over_tls(section):
+        speaks, hello = "", True
+    return Checks(speaks, hello, tuple(_ports(section, kind)) if kind else ())
+
+
+def _ports(section: Section, kind: str) -> Iterator[int]:
+    """Ports that lines like ``http-check connect port 8081`` name."""
+    for line in section.inherited(kind):
+        words = line.values
+        if words[:1] == ("connect",) and "port" in words[:-1]:
+            text = words[words.index("port") + 1]
+            if text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= 65535:
+                yield int(text)
 
 
 def _over_tls(section: Section) -> bool:

@@ -87,7 +87,7 @@ def read_pool(section: Section, doors: Sequence[int], inspects_tls: bool, place:
         spoken = "fastcgi" if app and one.settings.get("proto") == "fcgi" else carries
         if _speaks_h2(one.settings):
             spoken = "h2c"
-        given = _Given(section.name, spoken, tls, tuple(doors), place(one.line.words[0]))
+        given = _Given(section.name, spoken, tls, tuple(doors), checks.ports, place(one.line.words[0]))
         upstreams += given.upstreams(one)
         unmet += given.unmet(one)
     if any("check" in one.settings for one in servers):
@@ -129,6 +129,7 @@ class _Given:
     speaks: str
     tls: bool
     doors: tuple[int, ...]
+    checked: tuple[int, ...]
     place: Place
 
     def upstreams(self, one: _Server) -> list[Upstream]:
@@ -159,17 +160,21 @@ class _Given:
 
     def _checked_elsewhere(self, one: _Server, whole: Upstream, ports: set[int]) -> list[Upstream]:
         settings = one.settings
-        if "check" not in settings or not ("port" in settings or "addr" in settings):
+        if "check" not in settings:
             return []
-        host = where(settings.get("addr")).host if "addr" in settings else one.at.host
-        text = settings.get("port") or str(next(iter(where(settings.get("addr")).ports), 0))
-        port = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
-        port = port or next(iter(sorted(ports)))
-        if (host == one.at.host and port in ports) or not 0 < port <= 65535:
-            return []
-        # A check of its own address is plain unless it is said not to be.
-        tls = "check-ssl" in settings
-        return [replace(whole, label=f"{one.label} (check)", host=host, port=port, duty="checked", tls=tls)]
+        other = where(settings.get("addr")) if "addr" in settings else one.at
+        text = settings.get("port")
+        said = (int(text),) if text.isascii() and text.isdecimal() and len(text) < 6 else ()
+        asked = self.checked or said or (other.ports[:1] if "addr" in settings else ()) or tuple(sorted(ports))[:1]
+        # A check of a place of its own is plain unless it is said not to be.
+        aside = replace(
+            whole, label=f"{one.label} (check)", host=other.host, duty="checked", tls="check-ssl" in settings
+        )
+        return [
+            replace(aside, port=port)
+            for port in dict.fromkeys(asked)
+            if 0 < port <= 65535 and not (other.host == one.at.host and port in ports)
+        ]
 
     def unmet(self, one: _Server) -> list[Unmet]:
         """What of one line the twin cannot honour."""
