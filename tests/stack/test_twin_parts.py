@@ -60,6 +60,13 @@ def test_the_balancer_itself_is_no_stand_in() -> None:
     assert [(s.address, s.port) for s in planned(text).stack.servers] == [("10.0.0.6", 82), ("127.0.0.1", 83)]
 
 
+def test_a_door_on_loopback_is_no_door() -> None:
+    made = planned("http { server { listen 127.0.0.1:8080; listen [::1]:8080; listen localhost:81; } }")
+    assert made.entrances == ()
+    assert len(made.unmet) == 3
+    assert planned("http { server { listen 127.0.0.1:8080; listen 80; } }").unmet == ()
+
+
 def test_two_protocols_at_one_address_are_said() -> None:
     text = "http { server { location / { proxy_pass http://10.0.0.1:80; } location /x { proxy_pass https://a:80; } } }"
     assert planned(text).unmet == ()

@@ -31,16 +31,16 @@ def entrances(listens: Sequence[Listening], upstreams: Iterable[Upstream], own: 
     """A door for each place and first host name. ``own`` has the addresses of names the balancer listens at.
 
     The address is empty for any IPv4 address: which one that is the engine knows. What only the balancer itself can
-    reach is a door only if there is no other.
+    reach is no door.
     """
     grpc = {u.pool for u in upstreams if u.speaks == "grpc"}
     found: dict[tuple[object, ...], Entrance] = {}
-    inner: dict[tuple[object, ...], Entrance] = {}
     for listening in listens:
         if (
             listening.address.startswith("unix:")
             or listening.protocol not in ("http", "h2", "tcp")
             or not listening.port
+            or inside(listening)
         ):
             continue
         address = own.get(listening.address, listening.address)
@@ -52,12 +52,10 @@ def entrances(listens: Sequence[Listening], upstreams: Iterable[Upstream], own: 
             _protocol(listening, grpc),
             listening.proxy_protocol,
         )
-        kind = inner if _inside(door.address) else found
         entrance = Entrance(door, listening.place, listening.pools)
-        kind.setdefault((door.address, door.port, door.host), entrance)
-    chosen = found or inner
+        found.setdefault((door.address, door.port, door.host), entrance)
     # Those that reach servers first: the first door is where traffic is sent unless told otherwise.
-    return sorted(chosen.values(), key=lambda entrance: not entrance.pools)
+    return sorted(found.values(), key=lambda entrance: not entrance.pools)
 
 
 def placed(entrance: Entrance, address: str) -> Entrance:
@@ -84,8 +82,9 @@ def _protocol(listening: Listening, grpc: set[str]) -> str:
     return "h2" if listening.h2 and (listening.tls or grpc & set(listening.pools)) else "http/1.1"
 
 
-def _inside(address: str) -> bool:
+def inside(listening: Listening) -> bool:
+    """Whether only programs on the balancer's own machine can come in here."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        return ipaddress.ip_address(listening.address).is_loopback
     except ValueError:
-        return address == "localhost"
+        return listening.address == "localhost"

@@ -13,7 +13,7 @@ from autograder.stack.engine import EngineError
 from autograder.stack.model import Balancer, Server, Stack, Surroundings
 from autograder.stack.namespace import mount_points
 from autograder.stack.proxies.reading import Unmet
-from autograder.stack.twin.doors import OWN_SIX, entrances
+from autograder.stack.twin.doors import OWN_SIX, entrances, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,6 +77,11 @@ class _Planning:
                 remedy="leave out pools that do not matter for the question, in a copy of the config",
             )
         doors = tuple(entrances(self.needs.listens, self.needs.upstreams, dict.fromkeys(self._own_names(), OWN_FOUR)))
+        if not doors:
+            why = "only programs on the balancer's own machine can come in here, and there is no other door"
+            self.unmet += [
+                Unmet(li.place, f"listen {li.address}:{li.port}", why) for li in self.needs.listens if inside(li)
+            ]
         port = next((entrance.door.port for entrance in doors), 80)
         balancer = Balancer(NODE, proxy, port=port, config=config, around=self._around())
         stack = Stack("twin", (balancer,), tuple(self.servers.values()))
