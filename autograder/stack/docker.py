@@ -258,7 +258,8 @@ class DockerMachines:
         one = self._node(node)
         self._hold(one)
         with asking(f"run {argv[0]} on {node}", node):
-            code, out, err = execute(self._api, one.container, argv, timeout=timeout, limit=_OUTPUT_KEPT)
+            user = self._plan.user(node)
+            code, out, err = execute(self._api, one.container, argv, timeout=timeout, limit=_OUTPUT_KEPT, user=user)
         return Ran(code, out.decode(errors="replace"), err.decode(errors="replace"))
 
     def call(self, node: str, function: str, payload: Any, timeout: float = 60.0) -> Any:
@@ -278,6 +279,7 @@ class DockerMachines:
             stdin=json.dumps(payload).encode(),
             timeout=timeout,
             limit=_ANSWER_KEPT,
+            user=self._plan.user(node),
         )
         if code == TIMED_OUT:
             raise EngineError(f"{function} on {node} took longer than {timeout:.0f} s")

@@ -60,15 +60,17 @@ def execute(
     stdin: bytes = b"",
     timeout: float,
     limit: int,
+    user: str = "",
 ) -> tuple[int, bytes, bytes]:
     """Run ``argv`` in a running container; returns exit code, stdout and stderr, each at most ``limit`` bytes.
 
-    At ``timeout`` seconds the program is killed and the exit code is 124. Raises ``docker.errors.APIError`` if
-    Docker cannot run it, for instance because the container is not running.
+    ``user`` is whose rights it has; empty for those of the container's main process. At ``timeout`` seconds the
+    program is killed and the exit code is 124. Raises ``docker.errors.APIError`` if Docker cannot run it, for instance
+    because the container is not running.
     """
     # Docker has no way to end what it was told to run, so the program is started under coreutils' timeout.
     bounded = ["timeout", "--signal=KILL", f"{timeout:.3f}", *argv]
-    number = api.exec_create(container, bounded, stdin=True, workdir="/tmp")["Id"]
+    number = api.exec_create(container, bounded, stdin=True, workdir="/tmp", user=user)["Id"]
     began = time.monotonic()
     stream = api.exec_start(number, socket=True)
     try:

@@ -32,7 +32,7 @@ NODE = "/node"
 MANY_CLIENTS = "198.19.0.0/16"
 _MANY_CLIENTS_6 = "fd00:198:19::/48"
 _WIRE_6 = "fd00:198:18::"
-_UNIX = "unix:"
+UNIX = "unix:"
 _FIRST_BALANCER, _GATEWAY, _CLIENTS, _FIRST_SERVER, _LAST = 2, 9, 10, 11, 126
 _DOOR = 130
 _MOST_STAND_INS = 250
@@ -82,7 +82,7 @@ class Places:
         seen: dict[tuple[str, int], str] = {}
         for server in self.stack.servers:
             if server.address:
-                place = (server.address, 0 if server.address.startswith(_UNIX) else server.port)
+                place = (server.address, 0 if server.address.startswith(UNIX) else server.port)
                 other = seen.setdefault(place, server.name)
                 if other != server.name:
                     raise EngineError(
@@ -128,7 +128,7 @@ class Places:
         homes = {}
         for server in self.stack.servers:
             homes[server.name] = CLIENTS
-            if server.address.startswith(_UNIX) or (server.address and _ip(server.address).is_loopback):
+            if server.address.startswith(UNIX) or (server.address and _ip(server.address).is_loopback):
                 homes[server.name] = self.stack.balancer.name
             elif server.address:
                 homes[server.name] = own.get(str(_ip(server.address)), CLIENTS)
@@ -137,14 +137,14 @@ class Places:
     def host(self, server: Server) -> str:
         """The address a server's shop is told to listen on: as its own container sees it."""
         address = self.addresses[server.name]
-        if not address.startswith(_UNIX):
+        if not address.startswith(UNIX):
             return address
-        return f"{_UNIX}{NODE}{posixpath.normpath(address.removeprefix(_UNIX))}"
+        return f"{UNIX}{NODE}{posixpath.normpath(address.removeprefix(UNIX))}"
 
     @cached_property
     def ipv6(self) -> bool:
         """Whether anything in this stack has an IPv6 address."""
-        named = [server.address for server in self.stack.servers if not server.address.startswith(_UNIX)]
+        named = [server.address for server in self.stack.servers if not server.address.startswith(UNIX)]
         for balancer in self.stack.balancers:
             named += [*balancer.around.addresses, *(_host(one) for one in balancer.around.resolvers)]
         return any(":" in address for address in named)
@@ -158,12 +158,12 @@ class Places:
 
     def sockets(self) -> list[str]:
         """Paths of the stand-ins' Unix sockets, as the first balancer sees them."""
-        found = [one.address.removeprefix(_UNIX) for one in self.stack.servers if one.address.startswith(_UNIX)]
+        found = [one.address.removeprefix(UNIX) for one in self.stack.servers if one.address.startswith(UNIX)]
         return [posixpath.normpath(path) for path in found]
 
     def hosts(self, node: str) -> list[str]:
         """Names for a node's ``/etc/hosts``, as ``name:address``."""
-        known = [f"{name}:{address}" for name, address in self.addresses.items() if not address.startswith(_UNIX)]
+        known = [f"{name}:{address}" for name, address in self.addresses.items() if not address.startswith(UNIX)]
         names = [pair for one in self.held if one.name == node for pair in one.around.names]
         more = [f"{name}:{_host(address) if _has_port(address) else address}" for name, address in names]
         return known + more

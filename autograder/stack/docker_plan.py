@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.container import DOOR_PORT
 from autograder.stack.docker_owner import owner_labels
-from autograder.stack.docker_places import NODE, Places
+from autograder.stack.docker_places import NODE, UNIX, Places
 from autograder.stack.engine import JOURNAL, OPT
 from autograder.stack.model import CLIENTS, PROMETHEUS, Balancer, Server, Stack
 from autograder.stack.shop import DISK, ShopSpec
@@ -53,6 +53,11 @@ _MIB = 1024 * 1024
 _VOLUME_BYTES = 64 * _MIB
 _JOURNAL_BYTES = 1024 * _MIB
 _PYTHON = ("python3", "-I", "-S", "-c")
+_NOBODY = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin"),
+)
+"""A server is nobody, but may lose packets: some kernels want that right for a socket filter (others do not)."""
 _BALANCER_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
 
 
@@ -168,15 +173,15 @@ class Plan:
 
     def _server(self, api: Any, server: Server) -> dict[str, Any]:
         home = self.places.home[server.name]
-        mounts, user = [self._mount(self.journal, JOURNAL)], "nobody"
-        rights: list[str] = []
-        if server.address.startswith("unix:"):
-            # The folder of its socket may be anybody's.
+        mounts = [self._mount(self.journal, JOURNAL)]
+        command = python_on_node("container", "shop")
+        if server.address.startswith(UNIX):
             mounts += self._mounts(self.stack.balancer, NODE)
-            rights, user = ["DAC_OVERRIDE"], "root"
+            rights: Sequence[str] = ("DAC_OVERRIDE",)  # the folder of its socket may be anybody's
+        else:
+            command, rights = [*_NOBODY, *command], ("NET_ADMIN", "SETGID", "SETUID")
         return {
-            **self._shared(server.name, python_on_node("container", "shop")),
-            "user": user,
+            **self._shared(server.name, command),
             "host_config": self._host(
                 api,
                 mounts=mounts,
@@ -263,6 +268,10 @@ class Plan:
         """What a server's container is told to do."""
         one = self.stack.server(server)
         return asdict(ShopSpec.of(one, self.places.host(one)))
+
+    def user(self, node: str) -> str:
+        """Whose rights a program that is run beside a node's main process has; empty for the container's own."""
+        return "nobody" if node in self.places.home and not self.stack.server(node).address.startswith(UNIX) else ""
 
     def witness(self, api: Any, node: str, container: str) -> dict[str, Any]:
         """A clean container that shares processes and network, but no files, with a running balancer.
