@@ -246,5 +246,7 @@ class OneByOne(Connection):
         if answer.keep and job.keep[self.client]:
             self._used = True
         else:
-            self.close()
+            self.open = False
+            self.sock.close()
+            self.owner.gone(self)
         self.owner.answered(number, answer.status, answer.receipt)

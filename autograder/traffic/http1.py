@@ -7,7 +7,7 @@ import re
 HEAD_LIMIT = 64 * 1024
 """An answer's head, or one line between its chunks, may not be longer (bytes)."""
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])[ \r]")
+_VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 _FIELDS = re.compile(
     rb"\r\n(content-length|transfer-encoding|connection|x-receipt|set-cookie):[ \t]*([^\r\n]*)", re.IGNORECASE
 )
@@ -58,6 +58,9 @@ class Answer:
                 self._buffer = data
                 return False
             self._read_head(data, end + 2)
+            if self._part == _IN_BODY and self._left == len(data) - end - 4:
+                self._part = _DONE  # the usual case: all of it came at once
+                return True
             data = data[end + 4 :]
             if self._part != _AT_HEAD:
                 return self._body(data)
@@ -68,21 +71,21 @@ class Answer:
         return self._part in (_UNTIL_CLOSE, _DONE)
 
     def _read_head(self, data: bytes, end: int) -> None:
-        line = _STATUS_LINE.match(data, 0, end)
-        if line is None:
+        version, digits = data[:9], data[9:12]
+        if version not in _VERSIONS or not digits.isdigit() or data[12] not in b" \r":
             raise UnreadableError(f"no status line: {data[:40]!r}")
-        minor, status = line[1], int(line[2])
+        status = int(digits)
         if status < 200:
-            if status == 101:
-                raise UnreadableError("switched to another protocol")
+            if status == 101 or status < 100:
+                raise UnreadableError(f"status {status}")
             return
         self.status = status
-        self.keep = minor == b"1"
+        self.keep = version == _VERSIONS[0]
         self._part = _UNTIL_CLOSE
         for name, value in _FIELDS.findall(data, 12, end):
             first = name[0] | 0x20
             if first == 0x78:  # X-Receipt
-                self.receipt = value.decode("latin-1").rstrip()
+                self.receipt = value.rstrip().decode("latin-1")
             elif first == 0x73:  # Set-Cookie
                 self.cookies += (value.decode("latin-1").rstrip(),)
             elif first == 0x74:  # Transfer-Encoding

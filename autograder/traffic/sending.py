@@ -7,6 +7,7 @@ answer, or with one kind of failure.
 
 from __future__ import annotations
 
+import itertools
 import select
 import time
 from collections import deque
@@ -53,8 +54,7 @@ class Sending:
     def closed_loop(self, concurrency: int) -> None:
         """Keep ``concurrency`` requests under way, in order, until all have ended."""
         self._next = iter(self._numbers)
-        for _ in range(concurrency):
-            self._more()
+        self._due.extend(itertools.islice(self._next, concurrency))
         self._run()
 
     def open_loop(self, due: Sequence[float]) -> None:
@@ -97,7 +97,8 @@ class Sending:
         while self._left:
             while self._schedule and self._schedule[0][0] <= time.monotonic():
                 intended, number = self._schedule.popleft()
-                self._start(number, intended)
+                self._began[number] = intended
+                self._deadlines.append((time.monotonic() + self.job.timeout, number))
                 due.append(number)
             while due:
                 self._launch(due.popleft())
@@ -125,7 +126,8 @@ class Sending:
 
     def _launch(self, number: int) -> None:
         if not self._began[number]:
-            self._start(number, time.monotonic())
+            self._began[number] = now = time.monotonic()
+            self._deadlines.append((now + self.job.timeout, number))
         client = self.job.requests[number][0]
         kept = self._kept.get(client)
         if kept is not None and not kept.room:
@@ -153,28 +155,21 @@ class Sending:
             self._kept[client] = connection
         return connection
 
-    def _start(self, number: int, intended: float) -> None:
-        self._began[number] = intended
-        self._deadlines.append((time.monotonic() + self.job.timeout, number))
-
-    def _more(self) -> None:
-        number = next(self._next, None)
-        if number is not None:
-            self._due.append(number)
-
     def _end(self, number: int, status: int, failure: str, receipt: str) -> None:
         client = self.job.requests[number][0]
         took = time.monotonic() - self._began[number]
-        self.outcomes[number] = (client, status, failure, round(took * 1e6), receipt)
+        self.outcomes[number] = (client, status, failure, int(took * 1e6), receipt)
         self._carrier[number] = None
         self._left -= 1
-        turns = self._turns.get(client)
-        while turns:
-            following = turns.popleft()
-            if self.outcomes[following] is None:  # else its time was over before its turn came
-                self._due.append(following)
-                break
-        self._more()
+        if self._turns and (turns := self._turns.get(client)):
+            while turns:
+                following = turns.popleft()
+                if self.outcomes[following] is None:  # else its time was over before its turn came
+                    self._due.append(following)
+                    break
+        for more in self._next:
+            self._due.append(more)
+            break
 
     def _expire(self) -> None:
         deadlines, now = self._deadlines, time.monotonic()
