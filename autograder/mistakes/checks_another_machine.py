@@ -60,7 +60,7 @@ def _track(other: str) -> str:
 MISTAKE = Mistake(
     slug="checks-another-machine",
     title="The check looks at another machine",
-    what="A server's health is taken from another server's machine: by `check addr`, by `track`, or by a `connect addr` "
+    what="A server's health is taken from another server's machine: by `check addr`, `track`, or a `connect addr` "
     "rule. Mostly a copied line.",
     why="The server dies and its check stays green, so a third of all requests fail. The other way round is as bad: "
     "when the checked machine dies, the healthy one is taken out with it.",

@@ -14,7 +14,7 @@ def haproxy(
     ``extra`` stands at the end: further sections, with their own indentation. Connects give up soon, so that what a
     dead server costs is a matter of moments.
     """
-    common = f"mode {mode}\ntimeout connect 50ms\ntimeout client 10s\ntimeout server 10s\n{defaults}"
+    common = f"mode {mode}\ntimeout connect 50ms\ntimeout client 10s\ntimeout server 10s\ntimeout queue 10s\n{defaults}"
     sections = (("defaults", common), ("frontend web", f"bind :80\n{frontend}"), ("backend shop", backend))
     return "\n".join(f"{head}\n{_indented(lines)}" for head, lines in sections) + (
         f"\n{extra.rstrip()}\n" if extra else ""
