@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from autograder.mistakes.mistake import Capacity
     from autograder.mistakes.nginx_config import NginxConfig
 
-_ADAPTS = ("least_conn", "least_time", "random")
-"""These give a slower machine less by themselves once there is load."""
+_ADAPTS = ("least_conn", "least_time")
+"""These, and ``random two``, give a slower machine less by themselves once there is load."""
 UNEQUAL = 1.25
 """Machines closer to each other than this count as equal."""
 
@@ -26,7 +26,8 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
         have, fair = weights(upstream), fair_weights(upstream, capacity)
         if not upstream.used or not fair or len(have) < 2 or len(set(have.values())) > 1:
             continue
-        if upstream.method and upstream.method.name in _ADAPTS:
+        method = upstream.method
+        if method and (method.name in _ADAPTS or (method.name == "random" and "two" in method.values)):
             continue
         weakest, strongest = min(fair.values()), max(fair.values())
         server = next(s for s in upstream.serving if fair[s.key] == strongest)
@@ -67,6 +68,13 @@ MISTAKE = Mistake(
             guilty="app1:8080 weight=4",
             share={"office": {"app1": 0.5, "app2": 0.5}},
             capacity={"app1": 4, "app2": 1},
+        ),
+        Example(
+            "random",
+            nginx("random;\nserver app1:8080;\nserver app2:8080;\nserver app3:8080;"),
+            guilty="app3:8080",
+            share={"many": {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}},
+            capacity={"app1": 1, "app2": 1, "app3": 2},
         ),
     ),
     look_alikes=(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from autograder.mistakes.nginx_config import NginxConfig
 
 
+_THIS_MACHINE = ("unix:", "127.", "localhost", "[::1]")
+"""A program beside the balancer, not a machine of a pool."""
+
+
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """Pools of one server line that clients' requests are passed to."""
     del capacity  # A pool of one is one, whatever the machine.
@@ -23,8 +27,8 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
         if len(upstream.servers) != 1 or not for_clients:
             continue
         server = upstream.servers[0]
-        # A name that is looked up again and again may stand for many; a socket is a program on this machine.
-        if not server.resolve and not server.host.startswith("unix:"):
+        # A name that is looked up again and again may stand for many.
+        if not server.resolve and not server.host.startswith(_THIS_MACHINE):
             message = (
                 f"This is the only server of the pool {plain(upstream.name)}, "
                 f"so {upstream.label(server)} gets every request that is passed to it."
@@ -84,6 +88,11 @@ MISTAKE = Mistake(
             "socket",
             nginx("server unix:/run/app.sock;"),
             "a socket is a program on the same machine, not a machine",
+        ),
+        LookAlike(
+            "loopback",
+            nginx("server 127.0.0.1:3000;\nkeepalive 16;"),
+            "a program on the same machine, given a name so that its connections are kept",
         ),
         LookAlike(
             "looked-up",
