@@ -100,7 +100,7 @@ class Shop:
         self.waiting: collections.deque[Asked] = collections.deque()
         self.served = 0
         self.peak = 0
-        self.statuses: collections.Counter[int] = collections.Counter()
+        self.statuses: dict[int, int] = {}
         self.says = spec.says
         greeting = f"{spec.says}\n" if spec.says else ""
         self._page = f"{greeting}Welcome to the shop. You were served by {spec.name}.\n".encode()
@@ -163,7 +163,7 @@ class Shop:
 
     def _answer(self, asked: Asked, status: int) -> None:
         self.served += 1
-        self.statuses[status] += 1
+        self.statuses[status] = self.statuses.get(status, 0) + 1
         receipt = f"{self._receipts}{self.served:x}"
         os.write(self._journal, f"{asked.nonce} {receipt}\n".encode())
         if not self.served % _FORGET_EVERY:

@@ -93,7 +93,7 @@ class HTTP1(asyncio.Protocol):
     def _go_on(self) -> None:
         """Work through the buffer until it holds no whole request, or one is in work."""
         try:
-            while not self._working and self._transport is not None:
+            while self._buffer and not self._working and self._transport is not None:
                 if not self._asked and not self._read_head():
                     return
                 self._asked = True
