@@ -50,8 +50,8 @@ def owner_is_gone(labels: Mapping[str, str]) -> bool:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Only one process of this clone is in here; the others wait."""
-    descriptor = os.open(Path(__file__).parent, os.O_RDONLY)  # a folder can be locked too, and no lock file is left
+    """Only one process of this machine is in here, whichever clone it is of and whoever runs it; the others wait."""
+    descriptor = os.open("/", os.O_RDONLY)  # a folder can be locked too, and no lock file is left
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

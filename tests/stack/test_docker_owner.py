@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import autograder
 from autograder.stack.docker import DockerEngine
 from autograder.stack.docker_daemon import connect
 from autograder.stack.docker_image import ensure_image
@@ -19,9 +22,10 @@ from autograder.stack.engine import EngineError
 from autograder.stack.model import Balancer, Server, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TWO = Stack("two", (Balancer("lb", "nginx"),), (Server("app1"), Server("app2")))
+PACKAGE = Path(autograder.__file__).parent
 PARTS = 5 + 2 + 5
 """What it is made of: containers (the balancer has two), networks, volumes."""
 
@@ -39,6 +43,28 @@ def belongings(api: Any, key: str) -> list[str]:
     found = [one["Names"][0] for one in api.containers(all=True, filters=label)]
     found += [one["Name"] for one in api.networks(filters=label)]
     return found + [one["Name"] for one in api.volumes(filters=label)["Volumes"] or []]
+
+
+def stray(meanwhile: Callable[[str], None] = lambda _: None) -> str:
+    """Key of a stack whose owner was killed; ``meanwhile`` is called with it while the owner lives."""
+    code = """
+import sys
+from autograder.stack.docker import DockerEngine
+from tests.stack.test_docker_owner import TWO
+machines = DockerEngine().open(TWO)
+machines.pause("app1")
+print(machines._plan.key, flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        key = owner.stdout.readline().strip()
+        meanwhile(key)
+        owner.kill()
+        owner.wait()
+    return key
 
 
 @pytest.mark.docker
@@ -72,25 +98,45 @@ def test_nothing_is_left_of_a_start_that_failed_half_way(api: Any, monkeypatch: 
 
 @pytest.mark.docker
 def test_a_killed_owner_s_stack_is_removed_by_the_next_to_open(api: Any) -> None:
-    code = """
-import sys
-from autograder.stack.docker import DockerEngine
-from tests.stack.test_docker_owner import TWO
-machines = DockerEngine().open(TWO)
-print(machines._plan.key, flush=True)
-sys.stdin.read()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as owner:
-        assert owner.stdout is not None
-        key = owner.stdout.readline().strip()
+    def while_its_owner_lives(key: str) -> None:
         assert len(belongings(api, key)) == PARTS
         remove_strays(api)
-        assert len(belongings(api, key)) == PARTS  # its owner lives
-        owner.kill()
-        owner.wait()
+        assert len(belongings(api, key)) == PARTS
+
+    key = stray(while_its_owner_lives)
     remove_strays(api)
+    assert belongings(api, key) == []
+
+
+@pytest.mark.docker
+def test_two_clones_may_find_the_same_stray_at_once(api: Any, tmp_path: Path) -> None:
+    clone = shutil.copytree(PACKAGE, tmp_path / "autograder", ignore=shutil.ignore_patterns("__pycache__")).parent
+    key = stray()
+    code = """
+import sys
+from autograder.stack.docker_daemon import connect
+from autograder.stack.docker_owner import remove_strays
+api = connect()
+print("ready", flush=True)
+sys.stdin.readline()
+remove_strays(api)
+"""
+    reapers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder
+        )
+        for folder in (PACKAGE.parent, clone)
+    ]
+    for reaper in reapers:
+        assert reaper.stdout is not None
+        assert reaper.stdout.readline() == "ready\n"
+    for reaper in reapers:
+        assert reaper.stdin is not None
+        reaper.stdin.write("go\n")
+        reaper.stdin.flush()
+    for reaper in reapers:
+        reaper.communicate(timeout=60)
+        assert reaper.returncode == 0
     assert belongings(api, key) == []
 
 
