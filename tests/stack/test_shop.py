@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import itertools
 import json
 import os
 import socket
@@ -19,17 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from autograder.stack.conduct import Conduct, behave, conduct_of, desk_path
-from autograder.stack.dialects.http1 import HTTP1
-from autograder.stack.dialects.preface import UNDECIDED, header_length
 from autograder.stack.journal import KEPT_BYTES, forget
 from autograder.stack.model import SERVICE_TIMES
 from autograder.stack.procfs import wait_until
 from autograder.stack.service import drawing
-from autograder.stack.shop import KILLED, Shop, ShopSpec
+from autograder.stack.shop import KILLED, ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -359,80 +353,6 @@ def test_pages_of_fractions_of_a_millisecond_take_their_time_on_average(started:
         took_ms = (time.monotonic() - began) * 1000
     # Rounded down it would be 2 ms a page. No upper limit: the machine may be busy.
     assert took_ms / pages >= 2.3
-
-
-_REQUESTS = (
-    PROXY_ONE,
-    b"GET / HTTP/1.1\r\nHost: s\r\nX-Request-Nonce: p-1\r\n\r\n",
-    b"POST /x HTTP/1.1\r\nX-Request-Nonce: p-2\r\nContent-Length: 5\r\n\r\nGET /",
-    b"PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX-Request-Nonce: p-3\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-    b"GET /checkout HTTP/1.1\r\nX-Request-Nonce: p-4\r\nCookie: a=b\r\n\r\n",
-)
-
-
-class _Wire(asyncio.Transport):
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-
-    def write(self, data: Any) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-    def pause_reading(self) -> None:
-        """Nothing is read."""
-
-    def resume_reading(self) -> None:
-        """Nothing is read."""
-
-
-def _talk(folder: Path, pieces: list[bytes]) -> tuple[bytes, list[str]]:
-    spec = ShopSpec("s", "", 0, 4, 0.0, 0.0, 9, journal=str(folder / "journal"), disk=str(folder / "disk"))
-    (folder / "journal" / "s").unlink(missing_ok=True)
-
-    async def go() -> bytes:
-        connection, wire = HTTP1(Shop(spec)), _Wire()
-        connection.connection_made(wire)
-        for piece in pieces:
-            connection.data_received(piece)
-        for _ in range(len(pieces) + 9):
-            await asyncio.sleep(0)
-        connection.connection_lost(None)
-        return wire.written
-
-    written = asyncio.run(go())
-    return written, [line.split()[0] for line in (folder / "journal" / "s").read_text().splitlines()]
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cuts=st.lists(st.integers(0, 340), max_size=12))
-def test_it_does_not_matter_how_requests_are_cut_into_packets(tmp_path: Path, cuts: list[int]) -> None:
-    whole = b"".join(_REQUESTS[1:])
-    edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
-    pieces = [whole[a:b] for a, b in itertools.pairwise(edges) if a < b]
-    written, nonces = _talk(tmp_path, pieces)
-    assert nonces == ["p-1", "p-2", "p-3", "p-4"]
-    assert written.count(b"HTTP/1.1 200 OK\r\n") == 4
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(pieces=st.lists(st.one_of(st.binary(max_size=60), st.sampled_from(_REQUESTS), st.just(b"\r\n\r\n")), max_size=8))
-def test_garbage_never_raises(tmp_path: Path, pieces: list[bytes]) -> None:
-    _talk(tmp_path, [piece for piece in pieces if piece])
-
-
-@given(cut=st.integers(1, 41), rest=st.binary(max_size=20))
-def test_a_proxy_header_is_known_by_its_length(cut: int, rest: bytes) -> None:
-    for header in (PROXY_ONE, PROXY_TWO):
-        assert header_length(header + rest) == len(header)
-        if cut < len(header):
-            assert header_length(header[:cut]) in (UNDECIDED, len(header))
-    assert header_length(b"GET / HTTP/1.1\r\n") == header_length(b"PRI * HTTP/2.0\r\n") == header_length(b"POST /") == 0
-    assert header_length(b"PROXY " + b"x" * 200) == 0
 
 
 def test_an_old_journal_gives_its_room_back_and_keeps_its_places(tmp_path: Path) -> None:
