@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from autograder.mistakes.nginx_config import NginxConfig
 
 ADDRESS = frozenset(("remote_addr", "binary_remote_addr"))
+WEB = frozenset(("80", "443", "8080", "8443"))
+"""Ports at which browsers ask."""
 
 
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
@@ -24,6 +26,11 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
     for upstream in config.upstreams:
         method = upstream.method
         if not upstream.used or method is None or config.real_ip or len(upstream.serving) < 2:
+            continue
+        # What speaks no HTTP has nothing but its address to be known by.
+        if upstream.stream and not any(
+            port in WEB for p in config.passes_to(upstream) if p.site for _, port in p.site.doors
+        ):
             continue
         if method.name == "ip_hash":
             message = "This line sends all clients whose IPv4 address begins with the same three numbers to one server."

@@ -22,6 +22,9 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
         for server in upstream.servers if upstream.used else ():
             if server.backup is None or server.down or not first:
                 continue
+            # A primary and its standby are how databases are run.
+            if upstream.stream and not declared(server, capacity):
+                continue
             if len({s.key for s in first}) == 1 or declared(server, capacity):
                 rest = f"{upstream.label(first[0])} answers" if len(first) == 1 else "any of the others answers"
                 message = f"While {rest}, this line keeps {upstream.label(server)} without a single request."

@@ -33,11 +33,10 @@ _CONNECTION = frozenset(("remote_port", "connection", "realip_remote_port"))
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """Hash keys of pools for HTTP that have the connection in them, and at most the client's address besides."""
     del capacity  # It is about who comes back, not about how much.
-    # In a stream block a connection is what is dealt out, and this a way to do it.
-    streams = {s.args[0] for outer in config.statements if outer.name == "stream" for s in outer.block or () if s.args}
     for upstream in config.upstreams:
         method = upstream.method
-        if not upstream.used or method is None or len(upstream.serving) < 2 or upstream.word in streams:
+        # In a stream block a connection is what is dealt out, and this a way to do it.
+        if not upstream.used or method is None or len(upstream.serving) < 2 or upstream.stream:
             continue
         if upstream.key & _CONNECTION and upstream.key <= _CONNECTION | ADDRESS:
             message = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
-    """Least-loaded methods over servers that are never taken out, and whose errors are not tried elsewhere."""
+    """Least-loaded methods over servers that are never taken out, with second tries switched off."""
     del capacity  # A broken machine bears nothing.
     for upstream in config.upstreams:
         method = upstream.method
@@ -23,7 +23,7 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
             continue
         lines = [p for p in config.passes if p.host == upstream.name.lower() and not p.for_operations]
         tried = [line.settings.get("proxy_next_upstream") for line in lines]
-        leaves = any(when is None or not any(v.startswith("http_5") for v in when.values) for when in tried)
+        leaves = any(when is not None and "off" in when.values for when in tried)
         if leaves and (method.name in ("least_conn", "least_time") or set(method.values) & {"two", "least_conn"}):
             message = (
                 f"{method.name} sends the next request to the server that is least busy; one that answers errors at "
@@ -37,7 +37,7 @@ _NEVER_OUT = THREE.replace(";", " max_fails=0;")
 MISTAKE = Mistake(
     slug="least-conn-sinkhole",
     title="The broken server looks idle",
-    what="`least_conn` (or `least_time`, `random two`) chooses the least busy server, errors are not tried elsewhere, "
+    what="`least_conn` (or `least_time`, `random two`) chooses the least busy server, second tries are off, "
     "and `max_fails=0` keeps every server in, whatever it answers.",
     why="A server that fails fast has no requests in work, so it gets the next one, and the next: one broken server of "
     "three can swallow two thirds of the traffic and answer it with errors.",
@@ -54,8 +54,9 @@ MISTAKE = Mistake(
     examples=(
         Example(
             "least-conn",
-            nginx("least_conn;\n" + _NEVER_OUT),
+            nginx("least_conn;\n" + _NEVER_OUT, "proxy_pass http://shop; proxy_next_upstream off;"),
             guilty="least_conn",
+            also=("no-retry",),
             share={"many": {"app2": 0.7}, "office": {"app2": 0.7}},
             state="one-failing-fast",
             failed=0.7,
@@ -72,6 +73,11 @@ MISTAKE = Mistake(
             state="one-failing-fast",
             concurrency=12,
             within=0.1,
+        ),
+        LookAlike(
+            "looked-after",
+            nginx("least_conn;\n" + _NEVER_OUT),
+            "as an ingress controller writes it, which takes servers out by itself; a dead one is tried elsewhere",
         ),
         LookAlike("round-robin", nginx(_NEVER_OUT), "round robin gives it no more than its share"),
         LookAlike("plain", nginx("least_conn;\n" + THREE), "dead servers are taken out; errors are for alerts to see"),

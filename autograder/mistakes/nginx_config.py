@@ -69,6 +69,8 @@ class Upstream:
     method: Statement | None
     used: bool = True
     block: tuple[Statement, ...] = ()
+    stream: bool = False
+    """Whether it deals out connections, not requests."""
 
     @property
     def serving(self) -> tuple[ServerLine, ...]:
@@ -188,8 +190,9 @@ def read_nginx(files: Mapping[str, bytes], main: str) -> NginxConfig:
     statements = read_statements(files, main)
     passes = tuple(_passes(statements, "", (), {}, None))
     hosts = {p.host for p in passes}
+    streams = {s.word for outer in statements if outer.name == "stream" for s in outer.block or ()}
     upstreams = tuple(
-        _upstream(s, used="" in hosts or s.values[0].lower() in hosts)
+        _upstream(s, used="" in hosts or s.values[0].lower() in hosts, stream=s.word in streams)
         for s in walk(statements)
         if s.name == "upstream" and s.block is not None and len(s.args) == 1
     )
@@ -262,7 +265,7 @@ def _site(statement: Statement) -> Site:
     )
 
 
-def _upstream(statement: Statement, *, used: bool) -> Upstream:
+def _upstream(statement: Statement, *, used: bool, stream: bool) -> Upstream:
     block = statement.block or ()
     methods = [inner for inner in block if inner.name in METHODS]
     return Upstream(
@@ -272,6 +275,7 @@ def _upstream(statement: Statement, *, used: bool) -> Upstream:
         method=methods[-1] if methods else None,
         used=used,
         block=block,
+        stream=stream,
     )
 
 
