@@ -1,9 +1,10 @@
-"""A network of their own for balancers, joined to the servers' by a cable: as in production, two machines.
+"""A network of its own for each balancer, joined to the servers' by a cable: as in production, a machine each.
 
-On one machine, nginx cannot listen at ``*:80`` while a server listens at ``10.0.0.11:80``: the kernel sees one port
-taken twice. So where stand-ins have addresses that a config names, the balancers get a second network namespace; a
-virtual Ethernet pair (veth) leads to it. Runs inside the sandbox with the standard library; no program is needed,
-because the kernel is asked over netlink (rtnetlink(7)) directly.
+On one machine, nginx cannot listen at ``*:80`` while a server listens at ``10.0.0.11:80``, or another nginx at
+``*:80``: the kernel sees one port taken twice. So where stand-ins have addresses that a config names, and where there
+are several balancers, each gets a network namespace of its own; a virtual Ethernet pair (veth) leads to it, and what
+one balancer sends to another goes through the servers' network. Runs inside the sandbox with the standard library; no
+program is needed, because the kernel is asked over netlink (rtnetlink(7)) directly.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from autograder.stack.namespace import own_addresses
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_HERE, _THERE = "servers0", "balancers0"
+_THERE = "servers"
 _NEW_LINK, _NEW_ADDRESS, _NEW_ROUTE = 16, 20, 24
 _CREATE = 0x0001 | 0x0004 | 0x0200 | 0x0400  # request, with an answer; make it, and only if it is not there
 _IFNAME, _LINKINFO, _KIND, _DATA, _PEER, _NETWORK_FD = 3, 18, 1, 2, 1, 28
+_SPECIAL, _CONFIG, _FORWARDING, _PROXY_ARP = 26, 1, 1, 3
 _ADDRESS, _LOCAL = 1, 2
 _DESTINATION, _DEVICE, _SOURCE = 1, 4, 7
 _UP, _AT_ONCE, _UNICAST, _BY_HAND, _LINK_SCOPE = 1, 0x02, 1, 4, 253
@@ -32,12 +34,14 @@ CLIENT_SIX = "fd00:198:19::1"
 """Where clients' IPv6 connections come from."""
 
 
-def make_apart(own: Iterable[str], here: Iterable[str], source: str) -> int:
+def make_apart(number: int, own: Iterable[str], here: Iterable[str], source: str) -> int:
     """Make a network in which the addresses ``own`` are, and lead to it from here; returns its descriptor.
 
-    ``here`` are addresses on this side that are to be found from there (IPv6 alone must be told); ``source`` is the
-    IPv4 address that connections from here come from. Raises :class:`OSError` where the kernel cannot do it.
+    ``number`` tells it from others. ``here`` are addresses on this side that are to be found from there (IPv6 alone
+    must be told); ``source`` is the IPv4 address that connections from here come from. From one network made so, the
+    IPv4 addresses of the others are found, too. Raises :class:`OSError` where the kernel cannot do it.
     """
+    device = f"balancer{number}"
     addresses = list(dict.fromkeys(own))
     six = [address for address in addresses if ":" in address]
     four = [address for address in addresses if ":" not in address]
@@ -50,10 +54,11 @@ def make_apart(own: Iterable[str], here: Iterable[str], source: str) -> int:
         apart = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         enter(home)
         with _Kernel() as kernel:
-            kernel.cable(apart)
-            kernel.up(_HERE)
+            kernel.cable(device, apart)
+            kernel.up(device)
+            kernel.pass_on(device)
             for address in here_six:
-                kernel.address(_HERE, address)
+                kernel.address(device, address)
         enter(apart)
         own_addresses([])  # its loopback device is up
         with _Kernel() as kernel:
@@ -66,7 +71,7 @@ def make_apart(own: Iterable[str], here: Iterable[str], source: str) -> int:
         enter(home)
         with _Kernel() as kernel:
             for address in addresses:
-                kernel.route(_HERE, address, source if ":" not in address else CLIENT_SIX)
+                kernel.route(device, address, source if ":" not in address else CLIENT_SIX)
     finally:
         enter(home)
         os.close(home)
@@ -97,17 +102,23 @@ class _Kernel:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def cable(self, network: int) -> None:
+    def cable(self, device: str, network: int) -> None:
         """A pair of devices, one here, one in another network."""
         peer = (
             _link() + _attribute(_IFNAME, _THERE.encode() + b"\0") + _attribute(_NETWORK_FD, struct.pack("i", network))
         )
         kind = _attribute(_KIND, b"veth") + _attribute(_DATA, _attribute(_PEER, peer))
-        self._ask(_NEW_LINK, _link() + _attribute(_IFNAME, _HERE.encode() + b"\0") + _attribute(_LINKINFO, kind))
+        self._ask(_NEW_LINK, _link() + _attribute(_IFNAME, device.encode() + b"\0") + _attribute(_LINKINFO, kind))
 
     def up(self, device: str) -> None:
         """Switch a device on."""
         self._ask(_NEW_LINK, _link(socket.if_nametoindex(device), _UP), flags=0x0001 | 0x0004)
+
+    def pass_on(self, device: str) -> None:
+        """Let what arrives at a device go on to others here, and answer there for whom is found behind those."""
+        switches = _attribute(_FORWARDING, struct.pack("I", 1)) + _attribute(_PROXY_ARP, struct.pack("I", 1))
+        special = _attribute(_SPECIAL, _attribute(socket.AF_INET, _attribute(_CONFIG, switches)))
+        self._ask(_NEW_LINK, _link(socket.if_nametoindex(device)) + special, flags=0x0001 | 0x0004)
 
     def address(self, device: str, address: str) -> None:
         """Give a device one address, which can be used at once."""

@@ -8,7 +8,8 @@ network and files.
 
 Servers and calls are forks of this process, because a fork takes 2 ms and a fresh Python 60. A balancer runs in a
 second sandbox inside this one, which shares only the network: it sees neither the journals nor this process. Where
-servers have addresses of their own, balancers have a second network (:mod:`autograder.stack.apart`).
+servers have addresses of their own, or balancers are several, each balancer has a network of its own, too
+(:mod:`autograder.stack.apart`).
 """
 
 from __future__ import annotations
@@ -71,9 +72,10 @@ class Keeper:
     def __init__(self) -> None:
         self.nodes: dict[str, _Node] = {}
         self.bwrap: list[str] = []
-        self.apart: Callable[[], None] | None = None
-        """Moves a process to the balancers' network, if that is another than the servers'."""
-        self.balancers_own: frozenset[str] = frozenset()
+        self.apart: dict[str, Callable[[], None]] = {}
+        """Balancer → what moves a process to its network, if that is another than the servers'."""
+        self.owners: dict[str, str] = {}
+        """Address → the balancer whose it is, of those that have networks of their own."""
 
     async def set_up(self, request: dict[str, Any]) -> None:
         """Addresses, names and folders; then every server and name server, listening."""
@@ -92,32 +94,36 @@ class Keeper:
 
     def _make_networks(self, request: dict[str, Any]) -> None:
         own_addresses(request["networks"])
-        if request["apart"]:
+        apart: dict[str, list[str]] = request["apart"]
+        if apart:
             from autograder.stack.apart import enter, make_apart
 
-            there = request["apart"]
             here = [spec["host"] for spec in request["servers"] if not spec["host"].startswith("unix:")]
             try:
-                network = make_apart(there, here, request["source"])
+                for number, (name, own) in enumerate(apart.items()):
+                    network = make_apart(number, own, here, request["source"])
+                    self.apart[name] = functools.partial(enter, network)
+                    self.owners |= dict.fromkeys(own, name)
             except OSError as error:
                 # Without it all goes well as long as balancers and servers use different ports.
                 print(error, file=sys.stderr)
-                masked = (f"{address}/{128 if ':' in address else 32}" for address in there)
+                self.apart, self.owners = {}, {}
+                every = {address for own in apart.values() for address in own}
+                masked = (f"{address}/{128 if ':' in address else 32}" for address in every)
                 own_addresses([*request["networks"], *masked])
-            else:
-                self.apart, self.balancers_own = functools.partial(enter, network), frozenset(there)
 
     def _beside_balancers(self, host: str) -> Callable[[], None] | None:
-        """What brings a server with such an address to its network."""
-        inside = host in self.balancers_own or host.startswith("127.") or host == "::1"
-        return self.apart if inside else None
+        """What brings a server with such an address to its network; the first balancer's loopback is the only one."""
+        if host.startswith("127.") or host == "::1":
+            return next(iter(self.apart.values()), None)
+        return self.apart.get(self.owners.get(host, ""))
 
     async def _answer_names(self, plan: dict[str, Any]) -> None:
         from autograder.stack.names import answer
 
         payload = {"resolvers": plan["resolvers"], "names": plan["names"]}
         pid, ready = fork_for_ever(
-            lambda telling: answer({**payload, "listening": telling}), sys.stderr.fileno(), self.apart
+            lambda telling: answer({**payload, "listening": telling}), sys.stderr.fileno(), self.apart.get(plan["name"])
         )
         self._watch(pid, None)
         if not await told(ready, b"1"):
@@ -178,7 +184,7 @@ class Keeper:
             stdout=output,
             stderr=output,
             pass_fds=(telling,),
-            preexec_fn=self._enter_and_limit,
+            preexec_fn=functools.partial(self._enter_and_limit, node.name),
         )
         os.close(telling)
         self._watch(process.pid, node)
@@ -188,9 +194,9 @@ class Keeper:
         pid: int = json.loads(answer)["child-pid"]
         return pid
 
-    def _enter_and_limit(self) -> None:
-        if self.apart is not None:
-            self.apart()
+    def _enter_and_limit(self, balancer: str) -> None:
+        if balancer in self.apart:
+            self.apart[balancer]()
         limit()
 
     def _sandbox(self, node: _Node) -> list[str]:
@@ -259,7 +265,7 @@ class Keeper:
         node = self.nodes.get(request["node"])
         balancer = node is not None and node.shop is None
         sandbox = [*self._sandbox(node), "--"] if node is not None and balancer else []
-        prepare = self._enter_and_limit if balancer else limit
+        prepare = functools.partial(self._enter_and_limit, request["node"]) if balancer else limit
         out, err = os.memfd_create("out"), os.memfd_create("err")
         try:
             process = subprocess.Popen(

@@ -52,14 +52,16 @@ def order(stack: Stack, where: Mapping[str, str]) -> dict[str, Any]:
     """
     _refuse_twins(stack.servers, where)
     wanted = [_ip(server.address, server.name) for server in stack.servers if _is_ip(server.address)]
-    own = []
-    for balancer in stack.balancers:
-        own += [_ip(address, balancer.name) for address in balancer.around.addresses]
-        own += [_ip(_host(place), balancer.name) for place in balancer.around.resolvers]
-    # Servers at addresses that a config names are other machines than its balancer: one port may be used on both.
-    apart = _apart(stack, where, own) if wanted else []
+    own = {balancer.name: list(_own(balancer, where)) for balancer in stack.balancers}
+    # Servers at addresses that a config names, and other balancers, are other machines: each may use the same ports.
+    apart = own if wanted or len(own) > 1 else {}
+    there = {address for addresses in apart.values() for address in addresses}
+    shared = [] if apart else [_ip(address, name) for name, addresses in own.items() for address in addresses]
     return {
-        "networks": [NETWORK, *(n for n in dict.fromkeys(_networks([*wanted, *own])) if n.split("/")[0] not in apart)],
+        "networks": [
+            NETWORK,
+            *(n for n in dict.fromkeys(_networks([*wanted, *shared])) if n.split("/")[0] not in there),
+        ],
         "apart": apart,
         "source": where[CLIENTS],
         "hosts": {name: address for name, address in where.items() if not address.startswith(_UNIX)},
@@ -69,13 +71,13 @@ def order(stack: Stack, where: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _apart(
-    stack: Stack, where: Mapping[str, str], own: Iterable[ipaddress.IPv4Address | ipaddress.IPv6Address]
-) -> list[str]:
-    """The addresses of the balancers' own network."""
-    nodes = [b.name for b in stack.balancers] + ([PROMETHEUS] if stack.prometheus else [])
-    others = [str(address) for address in own if not (address.is_loopback or address.is_unspecified)]
-    return list(dict.fromkeys([*(where[name] for name in nodes), *others]))
+def _own(balancer: Balancer, where: Mapping[str, str]) -> Iterator[str]:
+    """The addresses of one balancer: the node's, and what its config listens on or asks for names."""
+    yield where[balancer.name]
+    for place in (*balancer.around.addresses, *(_host(resolver) for resolver in balancer.around.resolvers)):
+        address = _ip(place, balancer.name)
+        if not (address.is_loopback or address.is_unspecified):
+            yield str(address)
 
 
 def _spec(server: Server, stack: Stack, where: Mapping[str, str]) -> ShopSpec:

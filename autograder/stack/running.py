@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autograder.stack.engine import Engine, Machines, NodeState
     from autograder.stack.model import Stack
     from autograder.stack.proxies.proxy import ConfigFault, Loaded
+    from autograder.stack.watching import Watcher
 
 ENGINES = ("local", "docker")
 _BEHAVE = "autograder.stack.conduct:behave"
@@ -149,6 +150,17 @@ class RunningStack:
             if conduct != WELL:
                 self.heal(name)
             self.start(name)
+
+    def watch(self, rules: Mapping[str, bytes] | None = None) -> Watcher:
+        """Start the stack's Prometheus, with files of rules. Raises :class:`EngineError` if the stack has none."""
+        from autograder.stack.watching import Watcher
+
+        if not self.stack.prometheus:
+            remedy = "say prometheus = true in its stack file"
+            raise EngineError(f"the stack {self.stack.name} has no Prometheus", remedy=remedy)
+        watcher = Watcher(self.stack, self.machines)
+        watcher.start(rules)
+        return watcher
 
     def _tell(self, server: str) -> None:
         self.machines.call(server, _BEHAVE, {"server": server, **asdict(self._conduct[server])})

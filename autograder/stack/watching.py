@@ -58,16 +58,26 @@ class Watcher:
         self._machines.put(PROMETHEUS, _CONFIG, files)
         command = (PROGRAM, f"--config.file={_CONFIG}/prometheus.yml", f"--storage.tsdb.path={_DATA}")
         self._machines.start(
-            PROMETHEUS, (*command, f"--web.listen-address=0.0.0.0:{PORT}", "--storage.tsdb.retention.time=1h")
+            PROMETHEUS,
+            (
+                *command,
+                f"--web.listen-address={self._machines.address(PROMETHEUS)}:{PORT}",
+                "--storage.tsdb.retention.time=1h",
+            ),
         )
         deadline = time.monotonic() + _READY_S
         while not self._ask("/-/ready")["ok"]:
             up = self._machines.state(PROMETHEUS).up
             if not up or time.monotonic() > deadline:
-                said = self._machines.logs(PROMETHEUS).strip()[-1500:]
                 remedy = "install it (sudo apt-get install prometheus), or mend what it complains about"
-                raise EngineError("Prometheus does not run", why=said, remedy=remedy)
+                raise EngineError("Prometheus does not run", why=self._complaint(), remedy=remedy)
             time.sleep(_POLL_S)
+
+    def _complaint(self) -> str:
+        """What it said about what went wrong: the errors among its lines, or the last of them."""
+        lines = self._machines.logs(PROMETHEUS).strip().splitlines()
+        errors = [line.partition("level=error ")[2] for line in lines if "level=error" in line]
+        return "; ".join(errors[:3] or lines[-1:])
 
     def query(self, expression: str) -> tuple[Measured, ...]:
         """What an expression of Prometheus' query language is now. Raises :class:`EngineError` if it makes no sense."""

@@ -23,7 +23,7 @@ _SLOWNESS = 10.0
 _NOTICED = 60
 """Requests sent while a server is down, so that the balancer has seen it."""
 _SLICE = 200
-_BEYOND = 1.5
+_BEYOND = 3.0
 """Checkouts in work at once in an overload, as a multiple of what all servers together can work on at once."""
 
 
@@ -47,7 +47,7 @@ _DESCRIBED = {
     "one-failing-fast": "{} answers 500 at once",
     "just-reloaded": "just reloaded",
     "fresh-start": "just started",
-    "overloaded": f"{_BEYOND:.1f} times the checkouts that all servers together can work on at once",
+    "overloaded": f"{_BEYOND:.0f} times the checkouts that all servers together can work on at once",
     "recovering": "{} just came back",
 }
 STATES = tuple(_DESCRIBED)

@@ -27,7 +27,7 @@ Opened = "Callable[..., RunningStack]"
 
 @pytest.fixture
 def running(opened: Callable[..., RunningStack], proxy: str) -> RunningStack:
-    servers = tuple(Server(f"app{n}", page_ms=2, service_ms=20, queue=200) for n in (1, 2, 3))
+    servers = tuple(Server(f"app{n}", page_ms=2, service_ms=60, queue=200) for n in (1, 2, 3))
     stack = opened(proxy, "local", servers)
     assert stack.apply(config(proxy)).ok
     return stack
