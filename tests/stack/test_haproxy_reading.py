@@ -378,6 +378,9 @@ def test_large_configs_are_read_and_too_large_ones_refused() -> None:
     assert len(read(many).upstreams) == 3000
     with pytest.raises(TooLargeError):
         read("backend b\n" + " server s 10.0.0.1:80\n" * 50_000)
+    anywhere = "".join(f"frontend f{n}\n bind :80\n use_backend %[path]\nbackend b{n}\n" for n in range(400))
+    with pytest.raises(TooLargeError, match="ways"):
+        read(anywhere)
 
 
 SOME = """

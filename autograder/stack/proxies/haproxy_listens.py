@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from autograder.stack.proxies.haproxy_addresses import Where, wheres
 from autograder.stack.proxies.haproxy_pools import mode_of
 from autograder.stack.proxies.haproxy_words import BIND_WORDS, Settings
 from autograder.stack.proxies.nginx_addresses import literal
+from autograder.stack.proxies.nginx_syntax import TooLargeError
 from autograder.stack.proxies.reading import Listening, Place, Unmet
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from autograder.stack.proxies.haproxy_syntax import Config, Line, Section
     from autograder.stack.proxies.nginx_syntax import Word
 
+MAX_WAYS = 100_000
+"""From binds to backends, in one config."""
 _HOST_TEST = re.compile(
     r"(?:req\.)?f?hdr(?:_\w+)?\(host\b[^)]*\)(?:,.*)?|(?:req|ssl)[._]\w*sni(?:_\w+)?(?:,.*)?", re.IGNORECASE
 )
@@ -47,26 +51,37 @@ class Front:
     inspects_tls: bool
     to_https: bool
 
-    @property
+    @cached_property
     def backends(self) -> tuple[str, ...]:
         """All backends."""
         return tuple(dict.fromkeys((*self.anyhow, *self.by_host)))
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All host names."""
         return tuple(dict.fromkeys(name for names in self.by_host.values() for name in names))
 
-    @property
+    @cached_property
     def ports(self) -> tuple[int, ...]:
         """Ports that clients come to."""
         return tuple(dict.fromkeys(port for _, at, _ in self.binds for port in at.ports))
 
 
 def read_fronts(config: Config, lookup: Callable[[str], bytes | None]) -> tuple[Front, ...]:
-    """Every section that takes traffic. ``lookup`` gives the content of a file that the config names, if there."""
-    backends = [section.name for section in config.of_kind("backend", "listen")]
-    return tuple(_front(section, backends, lookup) for section in config.of_kind("frontend", "listen"))
+    """Every section that takes traffic. ``lookup`` gives the content of a file that the config names, if there.
+
+    Raises :class:`TooLargeError` if they lead to too many backends.
+    """
+    backends = tuple(section.name for section in config.of_kind("backend", "listen"))
+    fronts = []
+    ways = 0
+    for section in config.of_kind("frontend", "listen"):
+        front = _front(section, backends, lookup)
+        ways += len(front.backends) * max(1, len(front.binds))
+        if ways > MAX_WAYS:
+            raise TooLargeError(f"more than {MAX_WAYS} ways from frontends to backends")
+        fronts.append(front)
+    return tuple(fronts)
 
 
 def _front(section: Section, backends: Sequence[str], lookup: Callable[[str], bytes | None]) -> Front:
@@ -94,6 +109,7 @@ class _Routes:
     def __init__(self, section: Section, backends: Sequence[str], lookup: Callable[[str], bytes | None]) -> None:
         self.anyhow: dict[str, None] = {}
         self.by_host: dict[str, dict[str, None]] = {}
+        self._all = backends
         self._backends = frozenset(backends)
         self._lookup = lookup
         self._acls: dict[str, dict[str, None]] = {}
@@ -138,7 +154,7 @@ class _Routes:
             told |= dict.fromkeys(pairs.values())
         known = [backend for backend in told if backend in self._backends]
         if known or not self.by_host:
-            self.anyhow.update(dict.fromkeys(known or self._backends))
+            self.anyhow.update(dict.fromkeys(known or self._all))
 
     def _hosts(self, condition: Sequence[str]) -> dict[str, None]:
         """Host names that a condition asks for, by an acl or on the spot."""

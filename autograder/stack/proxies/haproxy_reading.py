@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from autograder.stack.proxies.haproxy_listens import listenings, read_fronts
+from autograder.stack.proxies.haproxy_listens import Front, listenings, read_fronts
 from autograder.stack.proxies.haproxy_pools import Pool, read_pool
 from autograder.stack.proxies.haproxy_syntax import read_sections
 from autograder.stack.proxies.haproxy_things import HOME, ThingsReader
@@ -52,8 +52,12 @@ def read_haproxy(files: Mapping[str, bytes], main: str) -> Needs:
 
     fronts = read_fronts(config, lookup)
     pools: dict[str, Pool] = {}
+    leading: dict[str, list[Front]] = {}
+    for front in fronts:
+        for backend in front.backends:
+            leading.setdefault(backend, []).append(front)
     for section in config.of_kind("backend", "listen"):
-        before = [front for front in fronts if section.name in front.backends]
+        before = leading.get(section.name, [])
         doors = list(dict.fromkeys(port for front in before for port in front.ports))
         pools[section.name] = read_pool(section, doors, any(front.inspects_tls for front in before), place)
     upstreams = tuple(upstream for pool in pools.values() for upstream in pool.upstreams)

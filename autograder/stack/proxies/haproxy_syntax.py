@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from autograder.stack.proxies.nginx_syntax import TooLargeError, UnreadableError, Word
@@ -68,7 +69,16 @@ class Section:
 
     def named(self, *names: str) -> tuple[Line, ...]:
         """The section's own lines with these keywords."""
+        if len(names) == 1:
+            return self._by_name.get(names[0], ())
         return tuple(line for line in self.lines if line.name in names)
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[Line, ...]]:
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            found.setdefault(line.name, []).append(line)
+        return {name: tuple(lines) for name, lines in found.items()}
 
     def inherited(self, *names: str) -> tuple[Line, ...]:
         """Lines with these keywords, inherited ones first: where only one can hold, the last one does."""
