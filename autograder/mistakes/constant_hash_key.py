@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autograder.mistakes.haproxy_example import THREE as CHECKED_THREE
+from autograder.mistakes.haproxy_example import haproxy
+from autograder.mistakes.haproxy_keys import constant, hash_sample, many_sites
 from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookAlike, Mistake, finding, nginx
 from autograder.mistakes.nginx_config import plain
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autograder.mistakes.finding import Finding
+    from autograder.mistakes.haproxy_config import HaproxyConfig
     from autograder.mistakes.mistake import Capacity
     from autograder.mistakes.nginx_config import NginxConfig, Upstream
 
@@ -48,10 +52,26 @@ def _many_sites(config: NginxConfig, upstream: Upstream) -> bool:
 _THREE = "server app1:8080;\nserver app2:8080;\nserver app3:8080;"
 _EVEN = {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}
 
+
+def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Finding]:
+    """``balance hdr`` and ``balance hash`` with a key that has one value for nearly every request."""
+    del capacity  # One key is one server, whatever the machine.
+    for pool in config.pools:
+        if not pool.used or pool.balance is None or len(pool.machines) < 2:
+            continue
+        # A key that is not there is no mistake: HAProxy falls back to round robin (measured: HA-05).
+        if constant(hash_sample(pool), many_sites(config)):
+            message = (
+                f"The key {plain(pool.balance.values[-1])} is the same for nearly every request, so this line sends "
+                "nearly all of them to one server."
+            )
+            yield finding(MISTAKE.slug, pool.name, pool.balance.words, message, MISTAKE.mend)
+
+
 MISTAKE = Mistake(
     slug="constant-hash-key",
     title="A hash key that is the same for everybody",
-    what="The pool chooses the server by `hash`, and the key (`$host`, `$scheme`, `$request_method` …) has one value "
+    what="The pool chooses the server by a hash, and the key (`$host`, `$request_method`, `hdr(host)` …) has one value "
     "for all the traffic.",
     why="One key is one server. The others are up, listed, healthy, and get nothing, however many clients there are.",
     clients=CLIENTS,
@@ -59,9 +79,15 @@ MISTAKE = Mistake(
     seen="Log the key beside `$upstream_addr`: one key, one address.",
     mend="Hash on something that differs between requests or clients, or leave the method out.",
     instead=nginx(_THREE),
-    versions="nginx since 1.7.2 (`hash`); measured with 1.31.3",
-    sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash", "NX-03"),
-    readers={"nginx": in_nginx},
+    versions="nginx since 1.7.2 (`hash`); measured with 1.31.3; HAProxy 2.8.25",
+    sources=(
+        "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash",
+        "NX-03",
+        "https://docs.haproxy.org/2.8/configuration.html#4.2-balance",
+        "HA-04",
+        "HA-05",
+    ),
+    readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(
             "host",
@@ -82,6 +108,20 @@ MISTAKE = Mistake(
             guilty="hash $host",
             share={"many": {ANY_ONE: 1.0}},
             state="one-down",
+        ),
+        Example(
+            "haproxy-host",
+            haproxy("balance hdr(Host)\n" + CHECKED_THREE),
+            guilty="balance hdr(Host)",
+            share={"many": {ANY_ONE: 1.0}, "office": {ANY_ONE: 1.0}},
+            proxy="haproxy",
+        ),
+        Example(
+            "haproxy-destination",
+            haproxy("balance hash dst\nhash-type consistent\n" + CHECKED_THREE),
+            guilty="balance hash dst",
+            share={"many": {ANY_ONE: 1.0}},
+            proxy="haproxy",
         ),
     ),
     look_alikes=(
@@ -120,6 +160,30 @@ MISTAKE = Mistake(
             nginx("hash $host$request_id;\n" + _THREE),
             "one part of the key varies",
             share={"office": _EVEN},
+        ),
+        LookAlike(
+            "haproxy-absent",
+            haproxy("balance hdr(x-user)\n" + CHECKED_THREE),
+            "without the header HAProxy deals out in turn",
+            share={"many": _EVEN},
+            proxy="haproxy",
+        ),
+        LookAlike(
+            "haproxy-parameter",
+            haproxy("balance url_param order\n" + CHECKED_THREE),
+            "every order is a key; pages without it are dealt out in turn",
+            share={"many": _EVEN},
+            proxy="haproxy",
+            pages="checkout",
+        ),
+        LookAlike(
+            "haproxy-many-sites",
+            haproxy(
+                "balance hdr(host)\n" + CHECKED_THREE,
+                "acl known hdr_end(host) .shop.example\nuse_backend shop if known\ndefault_backend shop",
+            ),
+            "many sites have names of their own",
+            proxy="haproxy",
         ),
     ),
 )

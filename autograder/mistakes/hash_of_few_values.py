@@ -6,6 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.constant_hash_key import CONSTANT, SITE
+from autograder.mistakes.haproxy_example import THREE as CHECKED_THREE
+from autograder.mistakes.haproxy_example import haproxy
+from autograder.mistakes.haproxy_keys import hash_sample
 from autograder.mistakes.mistake import (
     ANY_ONE,
     CLIENTS,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autograder.mistakes.finding import Finding
+    from autograder.mistakes.haproxy_config import HaproxyConfig
     from autograder.mistakes.mistake import Capacity
     from autograder.mistakes.nginx_config import NginxConfig
 
@@ -59,6 +63,25 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
             yield finding(MISTAKE.slug, upstream.name, (method.word, method.args[0]), message, MISTAKE.mend)
 
 
+_FEW_HEADERS = re.compile(
+    r"req\.hdr\((user-agent|accept(-\w+)?|connection|upgrade|sec-[\w-]+|dnt|cache-control|content-type)\)", re.I
+)
+
+
+def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Finding]:
+    """``balance hdr`` and ``balance hash`` by a header that has few values."""
+    del capacity  # A key that nobody else has is one server, whatever the machine.
+    for pool in config.pools:
+        if not pool.used or pool.balance is None or len(pool.machines) < 2:
+            continue
+        if _FEW_HEADERS.fullmatch(hash_sample(pool)):
+            message = (
+                f"The key {plain(pool.balance.values[-1])} has only a few values, or one that most clients share, so "
+                "this line sends all requests with the same value to one server."
+            )
+            yield finding(MISTAKE.slug, pool.name, pool.balance.words, message, MISTAKE.mend)
+
+
 MISTAKE = Mistake(
     slug="hash-of-few-values",
     title="A hash key with a few values",
@@ -71,9 +94,15 @@ MISTAKE = Mistake(
     seen="Log the key beside `$upstream_addr` and count: a few keys, one of them in most lines.",
     mend="Hash on something with hundreds of values (the session, the whole request), or leave the method out.",
     instead=nginx("hash $request_uri consistent;\n" + THREE),
-    versions="nginx since 1.7.2 (`hash`); measured with 1.31.3",
-    sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash", "NX-03", "NX-09"),
-    readers={"nginx": in_nginx},
+    versions="nginx since 1.7.2 (`hash`); measured with 1.31.3; HAProxy 2.8.25",
+    sources=(
+        "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash",
+        "NX-03",
+        "NX-09",
+        "https://docs.haproxy.org/2.8/configuration.html#4.2-balance",
+        "HA-04",
+    ),
+    readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(
             "user-agent",
@@ -86,6 +115,21 @@ MISTAKE = Mistake(
             nginx("hash $shard;\n" + THREE, http="map $uri $shard { default web; ~^/search search; }"),
             guilty="hash $shard",
             share={"many": {ANY_ONE: 5 / 6}, "office": {ANY_ONE: 5 / 6}},
+        ),
+        Example(
+            "haproxy-user-agent",
+            haproxy("balance hdr(user-agent)\n" + CHECKED_THREE),
+            guilty="balance hdr(user-agent)",
+            share={"many": {ANY_ONE: 0.5}},
+            proxy="haproxy",
+        ),
+        Example(
+            "haproxy-hash",
+            haproxy("balance hash req.hdr(user-agent),lower\nhash-type consistent\n" + CHECKED_THREE),
+            guilty="balance hash req.hdr(user-agent),lower",
+            share={"many": {ANY_ONE: 0.5}},
+            proxy="haproxy",
+            within=0.3,
         ),
     ),
     look_alikes=(
@@ -102,5 +146,12 @@ MISTAKE = Mistake(
             share={"office": EVEN, "many": EVEN},
         ),
         LookAlike("session", nginx("hash $cookie_session;\n" + THREE), "each client has a session of its own"),
+        LookAlike(
+            "haproxy-user",
+            haproxy("balance hdr(x-forwarded-for)\n" + CHECKED_THREE),
+            "hundreds of people behind the edge",
+            share={"behind-cdn": EVEN},
+            proxy="haproxy",
+        ),
     ),
 )

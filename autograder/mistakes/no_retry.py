@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autograder.mistakes.haproxy_example import CHECKED, haproxy, servers
 from autograder.mistakes.mistake import CLIENTS, Example, LookAlike, Mistake, finding, nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autograder.mistakes.finding import Finding
+    from autograder.mistakes.haproxy_config import HaproxyConfig
     from autograder.mistakes.mistake import Capacity
     from autograder.mistakes.nginx_config import NginxConfig, Pass
     from autograder.stack.proxies.nginx_syntax import Statement
@@ -48,21 +50,44 @@ _OFF = "proxy_pass http://shop; proxy_next_upstream off;"
 _NEVER_OUT = "server app1:8080 max_fails=0;\nserver app2:8080 max_fails=0;\nserver app3:8080 max_fails=0;"
 _THREE = "zone shop 64k;\nserver app1:8080;\nserver app2:8080;\nserver app3:8080;"
 
+
+def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Finding]:
+    """``retries 0`` in web pools with more than one server."""
+    del capacity  # A dead machine has none.
+    for pool in config.web_pools:
+        said = pool.lines("retries")
+        if said and said[-1].values[0] == "0" and len(pool.machines) > 1:
+            message = (
+                "With this line a request that meets a dead server is not tried again: clients see the error until "
+                "the checks have noticed."
+            )
+            yield finding(MISTAKE.slug, pool.name, said[-1].words, message, MISTAKE.mend)
+
+
+_SELDOM = "check inter 10s"
+
+
 MISTAKE = Mistake(
     slug="no-retry",
     title="No second try",
-    what="`proxy_next_upstream` is off, leaves `error` out, or is allowed one try. With `max_fails=0` besides, a dead "
-    "server is never taken out of the rotation.",
+    what="`proxy_next_upstream` is off, leaves `error` out, or is allowed one try; in HAProxy, `retries 0`. With "
+    "`max_fails=0` besides, a dead server is never taken out of the rotation.",
     why="A dead server that nobody would have noticed becomes errors at the clients: with `max_fails=0` its full share "
     "of the traffic for as long as it is dead.",
     clients=CLIENTS,
     states=("one-down",),
     seen="Stop one server and count errors at the client; all is well while every server is up.",
-    mend="Let nginx try the next server on `error` and `timeout` (its default), and leave `max_fails` above 0.",
+    mend="Let a request try another server (nginx does by default; HAProxy with `option redispatch`), and leave "
+    "`max_fails` and `retries` above 0.",
     instead=nginx(_THREE),
-    versions="all nginx versions (`proxy_next_upstream_tries` since 1.7.5); measured with 1.31.3",
-    sources=("https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream", "NX-36"),
-    readers={"nginx": in_nginx},
+    versions="all nginx versions (`proxy_next_upstream_tries` since 1.7.5); measured with 1.31.3; HAProxy 2.8.25",
+    sources=(
+        "https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_next_upstream",
+        "NX-36",
+        "https://docs.haproxy.org/2.8/configuration.html#4.2-retries",
+        "HA-18",
+    ),
+    readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(
             "never-out",
@@ -96,6 +121,25 @@ MISTAKE = Mistake(
             state="one-down",
             failed=1 / 3,
         ),
+        Example(
+            "haproxy-none",
+            haproxy("retries 0\n" + servers(_SELDOM, _SELDOM, _SELDOM)),
+            guilty="retries 0",
+            share={"many": {"app1": 1 / 3, "app2": 0.0, "app3": 1 / 3}},
+            proxy="haproxy",
+            state="one-down",
+            failed=1 / 3,
+        ),
+        Example(
+            "haproxy-inherited",
+            haproxy(servers(_SELDOM, _SELDOM, _SELDOM), defaults="retries 0"),
+            guilty="retries 0",
+            share={"many": {"app1": 0.0, "app2": 1 / 3}},
+            proxy="haproxy",
+            state="one-down",
+            victim="app1",
+            failed=1 / 3,
+        ),
     ),
     look_alikes=(
         LookAlike(
@@ -127,5 +171,21 @@ MISTAKE = Mistake(
             "the health page should tell the truth",
         ),
         LookAlike("comment", nginx(_THREE, "proxy_pass http://shop; # proxy_next_upstream off;"), "a comment"),
+        LookAlike(
+            "haproxy-once",
+            haproxy("retries 1\n" + servers(CHECKED, CHECKED, CHECKED)),
+            "one more try, on another server",
+            share={"many": {"app1": 0.5, "app2": 0.0, "app3": 0.5}},
+            proxy="haproxy",
+            state="one-down",
+        ),
+        LookAlike(
+            "haproxy-overruled",
+            haproxy("retries 3\n" + servers(CHECKED, CHECKED, CHECKED), defaults="retries 0"),
+            "the pool says otherwise",
+            share={"many": {"app1": 0.5, "app3": 0.5}},
+            proxy="haproxy",
+            state="one-down",
+        ),
     ),
 )
