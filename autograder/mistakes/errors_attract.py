@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 
 def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Finding]:
-    """``leastconn`` in pools whose checks see an open port and nothing else."""
+    """``leastconn`` in pools whose checks see an open port and nothing else, where another pool is asked for a page.
+
+    Without such a pool nobody can say that these servers have a page that tells how they are.
+    """
     del capacity  # An error costs nothing, on any machine.
-    for pool in config.web_pools:
+    asked = any(asks_the_program(pool) for pool in config.web_pools)
+    for pool in config.web_pools if asked else ():
         if pool.balance is None or pool.algorithm != "leastconn" or len(pool.machines) < 2:
             continue
         if asks_the_program(pool) or retries_broken_answers(pool):
@@ -33,12 +37,15 @@ def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Fin
 
 
 _LEAST = "balance leastconn\n"
+_RULES = "use_backend api if { path_beg /api/ }\ndefault_backend shop"
+_API = f"backend api\n    option httpchk GET /\n    server web4 app4:8080 {CHECKED}\n"
 _OBSERVED = f"{CHECKED} observe layer7 error-limit 5 on-error mark-down"
 
 MISTAKE = Mistake(
     slug="errors-attract",
     title="Fast errors attract traffic",
-    what="The pool uses `balance leastconn`, and its checks only see whether the port is open.",
+    what="The pool uses `balance leastconn`, and its checks only see whether the port is open, while another "
+    "pool of the config is asked for a page.",
     why="A server whose program is broken often answers 500 in no time, so it always has the fewest connections. It "
     "draws half to two thirds of the traffic, where round robin would lose a third.",
     clients=CLIENTS,
@@ -57,7 +64,7 @@ MISTAKE = Mistake(
     examples=(
         Example(
             "port-check",
-            haproxy(_LEAST + THREE),
+            haproxy(_LEAST + THREE, _RULES, extra=_API),
             guilty="balance leastconn",
             share={"many": {"app2": 0.5}, "office": {"app2": 0.5}},
             state="one-failing-fast",
@@ -67,7 +74,7 @@ MISTAKE = Mistake(
         ),
         Example(
             "inherited",
-            haproxy(THREE, defaults="balance leastconn"),
+            haproxy(THREE, _RULES, defaults="balance leastconn", extra=_API),
             guilty="balance leastconn",
             share={"many": {"app1": 0.5}},
             state="one-failing-fast",
@@ -86,11 +93,22 @@ MISTAKE = Mistake(
         ),
         LookAlike(
             "watches-answers",
-            haproxy(_LEAST + servers(_OBSERVED, _OBSERVED, _OBSERVED)),
+            haproxy(_LEAST + servers(_OBSERVED, _OBSERVED, _OBSERVED), _RULES, extra=_API),
             "five errors in a row, seen in the traffic itself, take the server out",
             proxy="haproxy",
         ),
-        LookAlike("round-robin", haproxy("balance roundrobin\n" + THREE), "an error attracts nothing", proxy="haproxy"),
+        LookAlike(
+            "round-robin",
+            haproxy("balance roundrobin\n" + THREE, _RULES, extra=_API),
+            "an error attracts nothing",
+            proxy="haproxy",
+        ),
+        LookAlike(
+            "no-page-known",
+            haproxy(_LEAST + THREE),
+            "nothing says that these servers have a page to ask for",
+            proxy="haproxy",
+        ),
         LookAlike(
             "database",
             haproxy(_LEAST + THREE, mode="tcp"),

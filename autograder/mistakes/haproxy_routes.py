@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autograder.stack.proxies.nginx_syntax import Word
 
 _OPERATIONS = re.compile(
-    r"health|alive|\blive|ready|\bping\b|stat(?:s|us)\b|metrics|admin|monitor|maintenance|\.well-known|acme|letsencrypt",
+    r"health|alive|export|grafana|prometheus|\blive|ready|\bping\b|stat(?:s|us)\b|metrics|admin|monitor|maintenance|\.well-known|acme|letsencrypt",
     re.I,
 )
 _EVERY_PATH = re.compile(r"(?:path|base|url)(?:_beg|_sub|_dir)? /|path(?:_reg)? \^?/?(?:\.\*?)?\$?")
@@ -97,7 +97,9 @@ class Route:
     @property
     def for_operations(self) -> bool:
         """Whether only pages for the people who run the site (health, metrics, certificates) take it."""
-        return self.condition is not None and any(_OPERATIONS.search(word) for word in self.condition.words)
+        named = self.front.name if self.front.kind == "listen" else self.pool
+        words = (named, *(self.condition.words if self.condition else ()))
+        return any(_OPERATIONS.search(word) for word in words)
 
 
 def read_routes(config: Config, files: Mapping[str, bytes]) -> tuple[Route, ...]:

@@ -26,7 +26,8 @@ def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Fin
     """
     del capacity  # A dead machine has none.
     for pool in config.web_pools:
-        blind = [server for server in pool.serving if not checked(server) and "resolvers" not in server.settings]
+        blind = [server for server in pool.serving if not (checked(server) or server.local)]
+        blind = [server for server in blind if "resolvers" not in server.settings]
         if len(pool.machines) < 2 or not blind or redispatches(pool):
             continue
         told = check_option(pool) is not None or any(name in s.settings for s in blind for name in _PARAMETERS)
