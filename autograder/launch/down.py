@@ -40,6 +40,12 @@ def down(show: Callable[[str], None]) -> int:
             why="it belongs to another user",
             remedy="run ./manyhands down as that user",
         ) from error
-    state.is_running(home)  # tidies up after one that had to be killed
+    if state.is_running(home):  # this also tidies up after one that had to be killed
+        raise ManyHandsError(
+            "something still runs for this folder",
+            where=str(home),
+            why="it may run in a container of its own, where this command cannot reach it",
+            remedy="MANYHANDS_DESK=docker ./manyhands down",
+        )
     show("stopped")
     return 0

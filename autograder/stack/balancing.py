@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from autograder.stack.engine import Machines
     from autograder.stack.model import Balancer
+    from autograder.stack.proxies.proxy import RunTime
 
 _LOAD_TIMEOUT = 10.0
 _POLL_S = 0.02
@@ -132,6 +133,13 @@ class RunningBalancer:
     def loaded(self) -> Loaded:
         """Which config the balancer's workers run, read from the workers."""
         return self._proxy.loaded(self._machines, self.balancer.name)
+
+    def runtime(self) -> RunTime:
+        """What its processes do now: workers, open connections, and servers where the program tells about them.
+
+        Raises :class:`~autograder.stack.engine.NodeDownError` if it is not up.
+        """
+        return self._proxy.runtime(self._machines, self.balancer.name)
 
     def wait_drained(self, timeout: float) -> Loaded:
         """Wait until no old worker is left that finishes what it had; the state then, or after ``timeout`` seconds."""

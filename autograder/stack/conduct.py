@@ -1,6 +1,6 @@
 """How a server behaves while something is wrong with it: its network, its disk, its clock, its program.
 
-All of it is done at the server itself, with no rights and no kernel module, and the same on every engine:
+All of it is done at the server itself, without a kernel module, and the same on every engine:
 
 * lost packets, and a cable that is pulled, are a socket filter that drops what arrives (classic BPF, socket(7)
   ``SO_ATTACH_FILTER``): the other side sees real retransmissions and real connect timeouts;

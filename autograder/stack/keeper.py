@@ -324,10 +324,12 @@ class Keeper:
 
 
 def _inside(root: str, path: str) -> str:
+    """Where ``path`` is on this side. What runs in the root may have made links: they are followed inside it only."""
     joined = os.path.normpath(f"{root}/{path}")
-    if not joined.startswith(f"{root}/"):
+    place = os.path.realpath(os.path.dirname(joined))
+    if not joined.startswith(f"{root}/") or not f"{place}/".startswith(f"{root}/"):
         raise ValueError(f"{path!r} leads out of its folder")
-    return joined
+    return f"{place}/{os.path.basename(joined)}"
 
 
 def _remove(path: str) -> None:

@@ -227,6 +227,7 @@ class LocalMachines:
                 "the local engine cannot make namespaces here",
                 why=why.splitlines()[-1],
                 remedy="allow unprivileged user namespaces (sysctl -w kernel.unprivileged_userns_clone=1, on Ubuntu"
-                " also kernel.apparmor_restrict_unprivileged_userns=0), or use --engine docker",
+                " also kernel.apparmor_restrict_unprivileged_userns=0), or use --engine docker, or run everything in a"
+                " container: MANYHANDS_DESK=docker ./manyhands …",
             )
         return EngineError(f"the stack's keeper ended with code {code}", why=why)

@@ -31,6 +31,7 @@ def keeper_command(owner: int, servers: Iterable[str], programs: Mapping[str, Pa
 
     ``owner`` is a descriptor (a pidfd) that it inherits. Raises :class:`EngineError` if a program is not there.
     """
+    _compile_for_nodes()
     own = [word for name, path in programs.items() for word in ("--ro-bind", str(path), f"{OPT}/{name}/{name}")]
     disks = [word for name in servers for word in ("--size", str(_DISK_BYTES), "--tmpfs", f"{DISK}/{name}")]
     python = str(Path(sys.base_prefix).resolve() / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")
@@ -71,6 +72,20 @@ def balancer_folders() -> tuple[Path, Path]:
             folder = chosen[0]
         found.append(folder)
     return found[0], found[1]
+
+
+@cache
+def _compile_for_nodes() -> None:
+    """Leave the bytecode of what runs on nodes beside its source.
+
+    A sandbox cannot write there, and would compile the same files at every call. A clone that cannot be written to
+    works all the same, slower.
+    """
+    import compileall
+
+    package = Path(__file__).parents[1]
+    for folder in ("stack", "traffic"):
+        compileall.compile_dir(package / folder, quiet=2)
 
 
 @cache

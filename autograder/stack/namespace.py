@@ -106,7 +106,10 @@ def make_root(
 
     ``hosts`` and ``names`` (pairs; an address may have a port) go to ``/etc/hosts``; ``folders`` are made.
     """
-    for name in ("/etc", "/run/manyhands", "/var/log/nginx", "/var/lib/nginx", "/var/lib/haproxy", "/srv", *folders):
+    for name in ("/etc", "/run/manyhands", "/var/log/nginx", "/var/lib/nginx", "/var/lib/haproxy", "/srv"):
+        os.makedirs(root + name, exist_ok=True)
+    os.symlink("../run", f"{root}/var/run")  # as on every distribution: configs use both names
+    for name in folders:
         os.makedirs(root + posixpath.normpath(name), exist_ok=True)
     users = dict.fromkeys((*_ACCOUNTS, *accounts))
     lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in hosts.items())]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from autograder.stack.balancing import Applied
     from autograder.stack.engine import Engine, Machines, NodeState
     from autograder.stack.model import Stack
-    from autograder.stack.proxies.proxy import ConfigFault, Loaded
+    from autograder.stack.proxies.proxy import ConfigFault, Loaded, RunTime
     from autograder.stack.watching import Watcher
 
 ENGINES = ("local", "docker")
@@ -93,6 +93,10 @@ class RunningStack:
     def loaded(self, balancer: str = "") -> Loaded:
         """See :meth:`RunningBalancer.loaded`."""
         return self.balancer(balancer).loaded()
+
+    def runtime(self, balancer: str = "") -> RunTime:
+        """See :meth:`RunningBalancer.runtime`."""
+        return self.balancer(balancer).runtime()
 
     def servers(self) -> dict[str, NodeState]:
         """State of every server's process."""

@@ -214,10 +214,6 @@ class Shop:
         else:
             send(*arguments)
 
-    def after_latency(self, go_on: Callable[[], None]) -> None:
-        """See :class:`Counting`: what the shop is given has been delayed already, by the reception."""
-        go_on()
-
     def page(self) -> bytes:
         """The body of every page."""
         return self._page

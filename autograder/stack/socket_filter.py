@@ -1,6 +1,7 @@
 """Drop packets that arrive at this process's own TCP sockets, with classic BPF (socket(7) ``SO_ATTACH_FILTER``).
 
-It needs no right and no kernel module. The other side sees what it would see on a bad network: retransmissions, and
+It needs no kernel module; some kernels (6.18 does) ask for CAP_NET_ADMIN in the network's own namespace, which a shop
+has there and nowhere else. The other side sees what it would see on a bad network: retransmissions, and
 connects that time out, because the filter of a listening socket drops SYNs, too. Connections inherit it when they
 are accepted. Runs on a node with nothing but the standard library (Linux).
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -36,11 +38,14 @@ def filter_socket(descriptor: int, loss: float) -> None:
 
 
 def filter_all(loss: float) -> None:
-    """The same for every TCP socket of this process, listening ones included."""
+    """The same for every TCP socket of this process, listening ones included. Raises :class:`OSError` if one stays."""
     for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # closed meanwhile: the listing itself was one
+        try:
             if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 filter_socket(int(name), loss)
+        except OSError as error:
+            if error.errno not in (errno.EBADF, errno.ENOENT):  # closed meanwhile: the listing itself was one
+                raise
 
 
 def _program(loss: float) -> tuple[tuple[int, int, int, int], ...]:

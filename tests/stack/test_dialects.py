@@ -17,7 +17,7 @@ from autograder.stack.dialects import cgi, fastcgi, http2, mysql, smtp, tcp
 from autograder.stack.dialects.stream import HELD_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from autograder.stack.dialects.dialect import Asked
     from autograder.stack.dialects.stream import Stream
@@ -47,9 +47,6 @@ class Till:
         waiting, self.waiting = self.waiting, []
         for asked in waiting:
             asked.answer(f"r{len(self.seen)}", self.status)
-
-    def after_latency(self, go_on: Callable[[], None]) -> None:
-        go_on()
 
     def page(self) -> bytes:
         return b"Welcome.\n"

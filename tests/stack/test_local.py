@@ -143,3 +143,16 @@ def test_a_stack_whose_keeper_is_killed_says_so(opened: Callable[..., RunningSta
     assert wait_until(lambda: not family(keeper.pid), 10)
     with pytest.raises(EngineError, match="keeper ended with code 137"):
         running.servers()
+
+
+def test_what_a_balancer_links_to_is_not_written_through(opened: Callable[..., RunningStack]) -> None:
+    machines = opened("nginx", "local").machines
+    machines.put("lb", "/var/run/shop", {"a.pid": b"1"})
+    assert machines.run("lb", ["/bin/cat", "/run/shop/a.pid"]).out == "1"  # /var/run is /run, as everywhere
+    script = "rm -r /srv/* /etc/nginx; ln -s /tmp /srv/out; ln -s /tmp /etc/nginx"
+    machines.run("lb", ["/bin/sh", "-c", script])
+    with pytest.raises(EngineError, match="leads out"):
+        machines.put("lb", "/srv/out/deeper", {"x": b"1"})
+    machines.put("lb", "/etc/nginx", {"nginx.conf": b"2"})
+    assert machines.run("clients", ["/bin/ls", "/tmp"]).out.count("nginx.conf") == 0
+    assert machines.run("lb", ["/bin/cat", "/etc/nginx/nginx.conf"]).out == "2"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
 
 CHECKOUT = b"/checkout"
@@ -45,9 +44,6 @@ class Counting(Protocol):
 
     def arrive(self, asked: Asked) -> None:
         """A whole request is there. Its ``answer`` is called when it was worked on, if ever."""
-
-    def after_latency(self, go_on: Callable[[], None]) -> None:
-        """Call ``go_on`` when what just arrived may be looked at: now, or later on a slow network. Keeps the order."""
 
     def page(self) -> bytes:
         """The body of every answer."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -39,9 +38,6 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`."""
-        self.shop.after_latency(functools.partial(self._arrived, data))
-
-    def _arrived(self, data: bytes) -> None:
         if self.open:
             try:
                 self.read(data)

@@ -38,13 +38,17 @@ class TwinError(ManyHandsError):
 
 @dataclass(frozen=True)
 class Plan:
-    """A stack for one config. ``labels`` tell how the config calls each stand-in; ``home`` is the config folder."""
+    """A stack for one config. ``labels`` tell how the config calls each stand-in; ``home`` is the config folder.
+
+    ``members`` are the places in pools that each stand-in has (node name → upstreams, one at least).
+    """
 
     stack: Stack
     labels: Mapping[str, str]
     entrances: tuple[Entrance, ...]
     unmet: tuple[Unmet, ...]
     home: str
+    members: Mapping[str, tuple[Upstream, ...]] = field(default_factory=dict)
 
 
 def plan(needs: Needs, proxy: str, config: str, home: str, authority: Authority, capacity: Mapping[str, float]) -> Plan:
@@ -85,7 +89,8 @@ class _Planning:
         port = next((entrance.door.port for entrance in doors), 80)
         balancer = Balancer(NODE, proxy, port=port, config=config, around=self._around())
         stack = Stack("twin", (balancer,), tuple(self.servers.values()))
-        return Plan(stack, self._labels(), doors, tuple(dict.fromkeys(self.unmet)), self.home)
+        members = {node: tuple(upstreams) for node, upstreams in self.named.items()}
+        return Plan(stack, self._labels(), doors, tuple(dict.fromkeys(self.unmet)), self.home, members)
 
     def _expected(self, *kinds: str) -> Iterable[Expected]:
         return (expected for expected in self.needs.expected if expected.kind in kinds)
@@ -156,6 +161,7 @@ class _Planning:
         known = self.servers.get((address, upstream.port))
         tls = bool(known and known.certificate)
         if known is not None:
+            self.named[known.name].append(upstream)
             if (known.speaks, tls) != (upstream.speaks, upstream.tls):
                 spoken = f"{known.speaks}{' over TLS' if tls else ''}"
                 self._cannot(upstream, f"server {upstream.label}", f"the stand-in at this address speaks {spoken}")

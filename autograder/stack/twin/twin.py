@@ -21,6 +21,7 @@ from autograder.stack.twin.supply import supply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from autograder.stack.balancing import Applied
@@ -43,12 +44,14 @@ class Twin:
     config calls each stand-in (node name → label); ``provided`` the files it did not bring along (absolute paths).
     """
 
-    def __init__(self, files: Mapping[str, bytes], needs: Needs, plan: Plan, supplied: Supply, engine: str) -> None:
+    def __init__(
+        self, files: Mapping[str, bytes], needs: Needs, plan: Plan, supplied: Supply, running: RunningStack
+    ) -> None:
         self.needs = needs
         self.plan = plan
         self._supplied = supplied
         self._files = files
-        self.running: RunningStack = open_stack(plan.stack, engine)
+        self.running: RunningStack = running
         try:
             self._place_files()
             self.applied: Applied = self.apply(files)
@@ -113,12 +116,14 @@ def open_twin(
     proxy: str,
     engine: str = "local",
     capacity: Mapping[str, float] | None = None,
+    programs: Mapping[str, Path] | None = None,
 ) -> Twin:
     """Run the config ``main`` of ``files`` (relative path → content) in a sandbox against stand-in servers.
 
     The folder of ``main`` stands for the balancer's own (``/etc/nginx``, ``/etc/haproxy``). ``capacity`` multiplies the
-    workers of stand-ins (label, ``host:port`` or host → factor). What the config lacks is provided and named; one that
-    the balancer itself refuses gives a twin whose ``applied.faults`` say why. Raises :class:`TwinError` if no twin can
+    workers of stand-ins (label, ``host:port`` or host → factor). ``programs`` are a user's own binaries to
+    run instead of ours, by ``nginx`` and ``haproxy``. What the config lacks is provided and named; one that the
+    balancer itself refuses gives a twin whose ``applied.faults`` say why. Raises :class:`TwinError` if no twin can
     be made, :class:`~autograder.stack.engine.EngineError` if the engine cannot run here.
     """
     if main not in files:
@@ -138,7 +143,7 @@ def open_twin(
     authority = Authority()
     twin: Twin | None = None
     for _ in range(_ATTEMPTS):
-        twin = _again(twin, own, config, proxy, engine, needs, authority, capacity or {})
+        twin = _again(twin, own, config, proxy, engine, needs, authority, capacity or {}, programs)
         try:
             lacking = [] if twin.applied.ok else cures(proxy, twin.applied.faults, needs.expected)
         except BaseException:
@@ -160,6 +165,7 @@ def _again(
     needs: Needs,
     authority: Authority,
     capacity: Mapping[str, float],
+    programs: Mapping[str, Path] | None,
 ) -> Twin:
     """A twin that has what ``needs`` say, in place of the one before."""
     if twin is not None:
@@ -167,7 +173,8 @@ def _again(
     home = proxy_named(proxy).folder
     supplied = supply(needs, files, home, authority)
     wanted = [Expected(Place(config, 0), "folder", folder) for folder in supplied.folders]
-    return Twin(files, needs, plan(more(needs, wanted), proxy, config, home, authority, capacity), supplied, engine)
+    planned = plan(more(needs, wanted), proxy, config, home, authority, capacity)
+    return Twin(files, needs, planned, supplied, open_stack(planned.stack, engine, programs))
 
 
 def read_needs(files: Mapping[str, bytes], config: str, proxy: str) -> Needs:

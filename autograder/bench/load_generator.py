@@ -1,15 +1,13 @@
 """How fast the load generator is beside wrk: the same door, the same number in flight, turn by turn.
 
-It is a measurement, not a test: ``measure()`` asserts nothing. Run by itself it prints what it found.
+It is a measurement, not a test: ``measure()`` asserts nothing.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import statistics
-import sys
 import time
 from typing import Any
 
@@ -94,7 +92,3 @@ def _wrk(running: RunningStack, program: str, door: Door, seconds: float, *, kee
     if ran.exit_code or match is None:
         raise ManyHandsError("wrk did not work", why=(ran.err or ran.out).strip())
     return float(match[1])
-
-
-if __name__ == "__main__":
-    json.dump(measure(), sys.stdout, indent=2)
