@@ -1,23 +1,33 @@
 """Is the traffic spread as the capacity of the servers says it should be?
 
 Shares are compared with *fair* shares (declared capacity), never with equality. Two questions are asked of the counts
-of *units*. A unit is what the balancer decides about: a request where it decides anew each time, a client where it
-sends the same client to the same server again and again; counting requests there would take one decision for many.
+of *units*. A unit is what the balancer decides about; counting anything else would take one decision for many:
+
+* ``request`` where it decides anew each time;
+* ``client`` where it sends the same client to the same server again and again (a hash over addresses, a cookie);
+* ``page`` where each path always meets one server while clients do not (a hash over the URI);
+* ``connection`` where it does not look into what it passes on (layer 4).
 
 *Could chance have done it?* The anytime-valid e-value of the counts against the fair shares w, with a Dirichlet prior
 of a = ½ on N servers and n units (a test martingale, so one may look after every batch and stop):
 
     ln E = lnΓ(Na) − lnΓ(n + Na) + Σ [lnΓ(cᵢ + a) − lnΓ(a)] − Σ cᵢ ln wᵢ
 
-If the spread is fair, E ever exceeds 1/α with probability ≤ α (Ville's inequality). α is 1e-4.
+If the spread is fair, E ever exceeds 1/α with probability ≤ α (Ville's inequality). α is 1e-4, so a fair spread is
+called ``concentrated`` in at most one run of 10,000, however often one looks.
 
 *Is it bad enough to matter?* A server gets at least 1.5 times its fair share, or one that should serve gets nothing.
 
 ``even`` needs proof as well: for every server, a true share of 1.5 times the fair one would have shown a count as low
 as the one seen with probability ≤ β/N (Chernoff: n·KL(observed ‖ 1.5·fair) ≥ ln(N/β)), and a silent server would have
-been hit. β is 1e-3. Where the units are clients there are only so many of them: from 210 on, "no server has 1.5 times
-its fair share" is taken for even although the bound is weaker (a pool of four hashed over 210 clients). Otherwise the
+been hit. β is 1e-3: a server that truly takes 1.5 times its fair share or more goes unnoticed in at most one run of
+1,000. Where the units are clients or pages there are only so many of them: from 210 on, "no server has 1.5 times its
+fair share" is taken for even although the bound is weaker (a pool of four hashed over 210 clients). Otherwise the
 verdict is ``undecided`` and more units are needed.
+
+Two verdicts are not about counts. ``broken``: every request of a run failed, or the balancer refused the config.
+``skewed-as-declared``: a concentration whose owner wrote down that it is meant; whoever knows that says so, with
+:func:`as_declared`.
 """
 
 from __future__ import annotations
@@ -26,16 +36,18 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from autograder.traffic.sample import Sample
 
 ALPHA = 1e-4
 BETA = 1e-3
 ENOUGH_CLIENTS = 210
+"""Also enough pages, where those are the units."""
+UNITS = ("request", "client", "page", "connection")
 CONCENTRATED_AT = 1.5
 """A server with this multiple of its fair share, or more, has too much of it."""
 
@@ -45,8 +57,36 @@ class Spread(StrEnum):
 
     EVEN = "even"
     CONCENTRATED = "concentrated"
+    SKEWED_AS_DECLARED = "skewed-as-declared"
     UNDECIDED = "undecided"
+    BROKEN = "broken"
     IDLE = "idle"
+
+
+_WORST_FIRST = (
+    Spread.BROKEN,
+    Spread.CONCENTRATED,
+    Spread.UNDECIDED,
+    Spread.SKEWED_AS_DECLARED,
+    Spread.EVEN,
+    Spread.IDLE,
+)
+
+
+def worst(verdicts: Iterable[Spread]) -> Spread:
+    """The one verdict that several come to: the worst of them; ``idle`` if there is none.
+
+    Nothing working is worse than too much on one server, and not to know is worse than what somebody means to have.
+
+    >>> worst([Spread.EVEN, Spread.CONCENTRATED, Spread.UNDECIDED]).value
+    'concentrated'
+    """
+    return min(verdicts, key=_WORST_FIRST.index, default=Spread.IDLE)
+
+
+def as_declared(spread: Spread) -> Spread:
+    """The verdict where the owner says that a concentration is meant; all others stay what they are."""
+    return Spread.SKEWED_AS_DECLARED if spread is Spread.CONCENTRATED else spread
 
 
 @dataclass(frozen=True)
@@ -65,30 +105,56 @@ class SpreadVerdict:
     """Servers that should serve and answered nothing."""
     units: int
     unit: str
-    """``request`` or ``client``: what was counted for the decision."""
+    """One of :data:`UNITS`: what was counted for the decision."""
     log_e_value: float
 
 
-def judge_spread(sample: Sample, fair: Mapping[str, float], *, unit: str = "auto") -> SpreadVerdict:
+class _Meeting(NamedTuple):
+    client: int
+    path: str
+    server: str
+
+
+def judge_spread(
+    sample: Sample, fair: Mapping[str, float], *, unit: str = "auto", paths: Sequence[str] = ()
+) -> SpreadVerdict:
     """Judge a sample against fair shares (server → part of the traffic it should get; positive, sum 1).
 
-    ``unit`` is ``request``, ``client``, or ``auto``: clients if each that sent twice or more always met one server.
-    Use ``request`` where one address stands for many people. False alarm ≤ 1e-4; see the module for the rest.
+    ``unit`` is one of :data:`UNITS`, or ``auto``: clients if each that sent twice or more always met one server, else
+    pages if that is true of them. ``paths`` are those that were asked for, in the order of the sample's fates; without
+    them there are no pages. Use ``request`` where one address stands for many people, ``connection`` for a door of
+    layer 4: there it is the same as ``request`` for clients that connect anew each time, and one unit for each that
+    keeps its connection. Raises ``ValueError`` for paths that are not as many as the fates.
+
+    Answers of servers that have no fair share are left out. False alarm ≤ 1e-4; see the module for the rest.
     """
-    counts = sample.counts()
-    total = sum(counts.values())
-    share = {name: counts.get(name, 0) / total if total else 0.0 for name in fair}
-    if not total:
-        return SpreadVerdict(Spread.IDLE, share, dict(fair), 0.0, 0.0, "", tuple(fair), 0, "request", 0.0)
-    chosen = _unit(sample) if unit == "auto" else unit
-    units = _units(sample, chosen)
+    if paths and len(paths) != len(sample.fates):
+        raise ValueError(f"{len(paths)} paths for {len(sample.fates)} fates")
+    met = [
+        _Meeting(fate.client, paths[number] if paths else "", fate.server)
+        for number, fate in enumerate(sample.fates)
+        if fate.server in fair
+    ]
+    counts = Counter(meeting.server for meeting in met)
+    share = {name: counts.get(name, 0) / len(met) if met else 0.0 for name in fair}
+    if not met:
+        broken = bool(sample.fates) and sample.failed == len(sample.fates)
+        spread = Spread.BROKEN if broken else Spread.IDLE
+        return SpreadVerdict(spread, share, dict(fair), 0.0, 0.0, "", tuple(fair), 0, "request", 0.0)
+    chosen = _unit(met) if unit == "auto" else unit
+    units = _units(met, chosen)
     ratios = {name: share[name] / fair[name] for name in fair}
     hottest = max(ratios, key=lambda name: ratios[name])
     silent = tuple(name for name in fair if not share[name])
+    # Which pages are asked for how often is our choice, not the balancer's.
+    total = sum(units.values())
+    peak = max(units.get(name, 0) / total / fair[name] for name in fair) if chosen == "page" else ratios[hottest]
     evidence = log_e_value(units, fair)
-    if evidence >= math.log(1 / ALPHA) and (ratios[hottest] >= CONCENTRATED_AT or silent):
+    if sample.failed == len(sample.fates):
+        spread = Spread.BROKEN
+    elif evidence >= math.log(1 / ALPHA) and (peak >= CONCENTRATED_AT or silent):
         spread = Spread.CONCENTRATED
-    elif not silent and (_surely_even(units, fair) or _even_enough(units, chosen, ratios[hottest])):
+    elif not silent and (_surely_even(units, fair) or _even_enough(units, chosen, peak)):
         spread = Spread.EVEN
     else:
         spread = Spread.UNDECIDED
@@ -100,7 +166,7 @@ def judge_spread(sample: Sample, fair: Mapping[str, float], *, unit: str = "auto
         effective_servers=1 / sum(part * part for part in share.values()),
         hottest=hottest,
         silent=silent,
-        units=sum(units.values()),
+        units=total,
         unit=chosen,
         log_e_value=evidence,
     )
@@ -129,7 +195,7 @@ def _surely_even(counts: Mapping[str, int], fair: Mapping[str, float]) -> bool:
 
 
 def _even_enough(counts: Mapping[str, int], unit: str, peak_to_fair: float) -> bool:
-    return unit == "client" and sum(counts.values()) >= ENOUGH_CLIENTS and peak_to_fair < CONCENTRATED_AT
+    return unit in ("client", "page") and sum(counts.values()) >= ENOUGH_CLIENTS and peak_to_fair < CONCENTRATED_AT
 
 
 def _divergence(p: float, q: float) -> float:
@@ -140,20 +206,31 @@ def _divergence(p: float, q: float) -> float:
     return value + (1 - p) * math.log((1 - p) / (1 - q))
 
 
-def _unit(sample: Sample) -> str:
-    met: dict[int, Counter[str]] = defaultdict(Counter)
-    for fate in sample.fates:
-        if fate.server:
-            met[fate.client][fate.server] += 1
+def _unit(met: Sequence[_Meeting]) -> str:
+    if _faithful((meeting.client, meeting.server) for meeting in met):
+        return "client"
+    # Where everything is on one server, every page is faithful to it, and that says nothing about pages.
+    several = len({meeting.server for meeting in met}) > 1
+    if several and met[0].path and _faithful((meeting.path, meeting.server) for meeting in met):
+        return "page"
+    return "request"
+
+
+def _faithful(pairs: Iterable[tuple[Hashable, str]]) -> bool:
+    """Whether everything that came twice or more always met one server; false if nothing did."""
+    met: dict[Hashable, Counter[str]] = defaultdict(Counter)
+    for who, server in pairs:
+        met[who][server] += 1
     returning = [servers for servers in met.values() if servers.total() > 1]
-    return "client" if returning and all(len(servers) == 1 for servers in returning) else "request"
+    return bool(returning) and all(len(servers) == 1 for servers in returning)
 
 
-def _units(sample: Sample, unit: str) -> Counter[str]:
-    if unit == "request":
-        return Counter(fate.server for fate in sample.fates if fate.server)
-    first: dict[int, str] = {}
-    for fate in sample.fates:
-        if fate.server:
-            first.setdefault(fate.client, fate.server)
+def _units(met: Sequence[_Meeting], unit: str) -> Counter[str]:
+    """How many units each server has; a unit that met several belongs to the first."""
+    by_client = ((meeting.client, meeting.server) for meeting in met)
+    if unit == "request" or (unit == "connection" and not _faithful(by_client)):
+        return Counter(meeting.server for meeting in met)
+    first: dict[Hashable, str] = {}
+    for meeting in met:
+        first.setdefault(meeting.path if unit == "page" else meeting.client, meeting.server)
     return Counter(first.values())

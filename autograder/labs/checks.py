@@ -181,7 +181,7 @@ def _seen(verdict: SpreadVerdict) -> str:
 
 
 def _shares_in_words(verdict: SpreadVerdict) -> str:
-    if verdict.spread is Spread.IDLE:
+    if not verdict.units:
         return "No request reached any server."
     hottest = verdict.hottest
     parts = [
