@@ -71,7 +71,8 @@ MISTAKE = Mistake(
     seen="Requests per server are equal, but latency and load are not.",
     mend="Give each server a weight in proportion to its capacity.",
     instead=nginx("server app1:8080;\nserver app2:8080;\nserver app3:8080 weight=2;"),
-    versions="all nginx versions; measured with 1.31.3; HAProxy 2.8.25",
+    versions="all nginx versions; measured with 1.31.3; HAProxy 2.8.25 (since 3.3 a pool without "
+    "`balance` uses `random`, which adapts)",
     sources=(
         "https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server",
         "NX-13",

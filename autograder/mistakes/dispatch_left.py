@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autograder.mistakes.haproxy_example import EVEN, THREE, haproxy
+from autograder.mistakes.haproxy_example import CHECKED, EVEN, THREE, haproxy, servers
 from autograder.mistakes.mistake import CLIENTS, STATES, Example, LookAlike, Mistake, finding
 from autograder.mistakes.nginx_config import plain
 
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 
 def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Finding]:
-    """``dispatch`` in a pool that has servers and no ``balance``, its own or inherited."""
+    """``dispatch`` in a pool that has servers and no ``balance``, its own or inherited.
+
+    With cookies it is the old way to let another balancer choose for new clients and keep those who return.
+    """
     del capacity  # One machine is one machine.
     for pool in config.pools:
+        if any("cookie" in server.settings for server in pool.servers):
+            continue
         for line in pool.own("dispatch") if pool.used and pool.balance is None else ():
             message = (
                 f"This line sends every request to {plain(line.values[0])}; the servers of this pool get none, "
@@ -39,7 +44,7 @@ MISTAKE = Mistake(
     seen="In `show stat` all servers are UP with 0 sessions, while the backend has them all.",
     mend="Remove the `dispatch` line, and write `balance` in the pool or in the defaults.",
     instead=haproxy("balance roundrobin\n" + THREE),
-    versions="HAProxy up to 3.2 (`dispatch` is gone from 3.3); measured with 2.8.25",
+    versions="HAProxy up to 3.4 (deprecated since 3.3, gone from 3.5); measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-dispatch",),
     readers={"haproxy": in_haproxy},
     examples=(
@@ -71,6 +76,15 @@ MISTAKE = Mistake(
             haproxy("dispatch app1:8080\n" + THREE, defaults="balance roundrobin"),
             "the defaults say how to balance",
             share={"many": EVEN},
+            proxy="haproxy",
+        ),
+        LookAlike(
+            "another-balancer-chooses",
+            haproxy(
+                "cookie SERVED insert indirect nocache\ndispatch app1:8080\n"
+                + servers(*[f"{CHECKED} cookie s{n}" for n in (1, 2, 3)])
+            ),
+            "new clients go to another balancer, returning ones to their server",
             proxy="haproxy",
         ),
         LookAlike(
