@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import sys
+from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,6 +24,9 @@ Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print on
 Engine = Annotated[Literal["local", "docker"], Parameter(help="Where stacks run: here in namespaces, or in Docker.")]
 Nginx = Annotated[Path | None, Parameter(show_default=False, help="Your own nginx program, instead of ours.")]
 HAProxy = Annotated[Path | None, Parameter(show_default=False, help="Your own HAProxy program, instead of ours.")]
+_CLIENTS = "Who sends: a population, or all; may be given several times (many)."
+_STATES = "What has just happened: a state, or all; may be given several times (all-up)."
+_CAPACITY = "What a server can do against the others, as SERVER=NUMBER; may be given several times."
 _STUDENT = "Grade this student only; may be given several times."
 Rest = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 
@@ -51,7 +54,7 @@ def main(words: Sequence[str]) -> int:
 def verb(function: Callable[..., int]) -> Callable[..., int]:
     """Make a function a verb: its docstring is its help. The overview must have a line for it."""
     assert function.__name__ in VERBS
-    text, _, examples = (inspect.getdoc(function) or "").partition("Examples:\n")
+    text, _, examples = (getdoc(function) or "").partition("Examples:\n")
     paragraphs = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in text.strip().split("\n\n"))
     app.command(
         function,
@@ -210,6 +213,60 @@ def verify(
     report = prove(chosen, engine, say if sys.stderr.isatty() else None)
     show(json.dumps(report.to_dict(), indent=2) if json_ else report.table())
     return report.exit_code
+
+
+@verb
+def inspect(
+    *config: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Configs: files, folders, or - for standard input.")
+    ],
+    proxy: Annotated[
+        Literal["nginx", "haproxy"] | None, Parameter(show_default=False, help="Which balancer reads it, if unclear.")
+    ] = None,
+    clients: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CLIENTS)] = (),
+    state: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_STATES)] = (),
+    capacity: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CAPACITY)] = (),
+    engine: Engine = "local",
+    nginx: Nginx = None,
+    haproxy: HAProxy = None,
+    static_only: Annotated[bool, Parameter(negative="", show_default=False, help="Read it; run no traffic.")] = False,
+    help_mistake: Annotated[str, Parameter(show_default=False, help="Tell about a mistake of the catalogue.")] = "",
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Run a production config, unedited, in a sandbox; send traffic; tell which server gets how much of it, and why.
+
+    Stand-ins answer at every address the config names, so nothing is edited and nothing leaves this machine. Servers
+    are taken for equal unless --capacity says otherwise. A line "# manyhands: intended REASON" in the config, above
+    the line that it is about, says that a concentration is meant. Exit code 0 when every server gets its share, 1 when
+    the traffic is concentrated, 2 when the config is broken or could not be judged. With --static-only nothing is
+    observed: 1 says that a known mistake was read.
+
+    Examples:
+      ./manyhands inspect nginx.conf
+      ./manyhands inspect haproxy.cfg --clients office --clients many --state one-down
+      ./manyhands inspect nginx.conf --capacity 10.20.1.11=2 --json
+      ./manyhands inspect configs/ --clients all --state all
+      ./manyhands inspect --help-mistake weight-skew
+    """
+    if help_mistake:
+        from autograder.inspect.text import mistake_page
+
+        show(mistake_page(help_mistake))
+        return 0
+    from autograder.inspect import command
+    from autograder.inspect.inspection import Wishes
+    from autograder.stack.model import POPULATIONS
+    from autograder.traffic.states import STATES
+
+    wishes = Wishes(
+        command.chosen(clients, POPULATIONS, "many", "population"),
+        command.chosen(state, STATES, "all-up", "state"),
+        engine,
+        command.capacities(capacity),
+        _programs(nginx, haproxy),
+        static_only,
+    )
+    return command.run(config, proxy or "", wishes, show, as_json=json_)
 
 
 @verb

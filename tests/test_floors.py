@@ -14,6 +14,7 @@ FLOORS = (
     "traffic",
     "judge",
     "mistakes",
+    "inspect",
     "labs",
     "grading",
     "notebook",

@@ -184,6 +184,8 @@ def log_e_value(counts: Mapping[str, int], fair: Mapping[str, float]) -> float:
 
 def _surely_even(counts: Mapping[str, int], fair: Mapping[str, float]) -> bool:
     total = sum(counts.values())
+    if len(fair) == 1:
+        return True  # there is nothing to spread
     needed = math.log(len(fair) / BETA)
     for name, part in fair.items():
         seen, bad = counts.get(name, 0) / total, min(CONCENTRATED_AT * part, 1.0)

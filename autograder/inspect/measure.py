@@ -1,0 +1,204 @@
+"""Traffic through a twin, counted and judged: every pool under every population, in every state."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from autograder.judge.spread import Spread, judge_spread
+from autograder.traffic.clients import population
+from autograder.traffic.sample import Sample
+from autograder.traffic.send import Cookies, send
+from autograder.traffic.states import in_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from autograder.inspect.legs import Leg
+    from autograder.judge.spread import SpreadVerdict
+    from autograder.stack.proxies.reading import Upstream
+    from autograder.stack.twin.twin import Twin
+    from autograder.traffic.clients import Population
+    from autograder.traffic.sample import Fate
+    from autograder.traffic.states import State
+
+REQUESTS = 300
+MOST = 18_900
+"""Requests of one run, at most."""
+_NEARLY_ALL = 0.9
+"""Of all servers that a config knows, one that gets this part of everything gets everything but for a rest."""
+_HANDICAPPED = ("one-slow", "one-failing-fast", "recovering", "overloaded")
+"""States whose victim may get less than its part: a balancer that spares it does well."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool and its stand-ins by node name. ``left_out`` are those that should not serve (node → why)."""
+
+    name: str
+    members: Mapping[str, Upstream]
+    left_out: Mapping[str, str]
+
+    def serving(self) -> tuple[str, ...]:
+        """The nodes that should be getting traffic."""
+        return tuple(node for node in self.members if node not in self.left_out)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pool (all servers of the config if ``pool`` is empty) under one population in one state.
+
+    Servers are node names. ``fates`` are those of the requests that were, or should have been, for the pool.
+    """
+
+    pool: str
+    clients: str
+    state: State
+    fates: tuple[Fate, ...]
+    seconds: float
+    verdict: SpreadVerdict
+
+    @property
+    def failed(self) -> int:
+        """How many requests failed."""
+        return sum(1 for fate in self.fates if fate.failure)
+
+
+@dataclass
+class Batches:
+    """What one run has brought so far: for each leg its fates, and the paths they asked for."""
+
+    fates: dict[Leg, list[Fate]] = field(default_factory=lambda: defaultdict(list))
+    paths: dict[Leg, list[str]] = field(default_factory=lambda: defaultdict(list))
+    seconds: float = 0.0
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent."""
+        return sum(map(len, self.fates.values()))
+
+
+def pools_of(twin: Twin) -> tuple[Pool, ...]:
+    """The pools of a twin's config, in its order; not those that are only asked for their health."""
+    found: dict[str, dict[str, Upstream]] = {}
+    for node, upstreams in twin.plan.members.items():
+        for upstream in upstreams:
+            if upstream.duty != "checked":
+                found.setdefault(upstream.pool, {}).setdefault(node, upstream)
+    order = list(dict.fromkeys(u.pool for u in twin.needs.upstreams))
+    return tuple(_pool(name, found[name]) for name in sorted(found, key=order.index))
+
+
+def _pool(name: str, members: dict[str, Upstream]) -> Pool:
+    why = {"backup": "a backup, and others are up", "down": "declared down"}
+    out = {node: why[u.duty] for node, u in members.items() if u.duty in why}
+    if len(out) == len(members):  # backups alone serve
+        out = {node: said for node, said in out.items() if members[node].duty == "down"}
+    return Pool(name, members, out)
+
+
+class Measuring:
+    """Sends traffic through one twin and judges it. ``capacity`` is what each node can do, against the others."""
+
+    def __init__(self, twin: Twin, legs: Sequence[Leg], capacity: Mapping[str, float]) -> None:
+        self.twin = twin
+        self.legs = legs
+        self.pools = pools_of(twin)
+        self.capacity = capacity
+
+    def run(self, clients: str, state_name: str) -> list[Run]:
+        """Every pool under one population in one state, then all servers together (a run of the pool ``""``)."""
+        people = population(clients)
+        with in_state(self.twin.running, state_name, self._victim(), self.legs[0].door) as state:
+            batches, cookies, number = Batches(), defaultdict[str, Cookies](Cookies), 0
+            legs, count = list(self.legs), REQUESTS
+            while True:
+                self._send(people, legs, count, number, batches, cookies)
+                runs = [self._judge(pool, people, state, batches) for pool in self.pools]
+                open_ = {run.pool for run in runs if _more_would_tell(run, people)}
+                legs = [leg for leg in self.legs if open_ & set(leg.pools)]
+                number, count = number + 1, min(2 * count, MOST - batches.sent)
+                if not legs or count < REQUESTS:
+                    return [*runs, self._together(people, state, batches)]
+
+    def _victim(self) -> str:
+        """Whom states happen to: the first server of a pool in which another can take over."""
+        able = [pool.serving() for pool in self.pools if len(pool.serving()) > 1] or [p.serving() for p in self.pools]
+        return next((nodes[0] for nodes in able if nodes), "")
+
+    def _send(
+        self,
+        people: Population,
+        legs: Sequence[Leg],
+        count: int,
+        seed: int,
+        batches: Batches,
+        cookies: dict[str, Cookies],
+    ) -> None:
+        requests = people.browse(max(count, len(legs)), seed=seed)
+        for number, leg in enumerate(legs):
+            mine = [type(r)(r.client, leg.path(r.path)) for r in requests[number :: len(legs)]]
+            sample = send(self.twin.running, people, mine, door=leg.door, cookies=cookies[leg.door.host])
+            batches.fates[leg] += sample.fates
+            batches.paths[leg] += [request.path for request in mine]
+            batches.seconds += sample.seconds
+
+    def _judge(self, pool: Pool, people: Population, state: State, batches: Batches) -> Run:
+        fates: list[Fate] = []
+        paths: list[str] = []
+        layer_4 = False
+        for leg, these in batches.fates.items():
+            for fate, path in zip(these, batches.paths[leg], strict=True):
+                if fate.server in pool.members or (not fate.server and fate.failure and pool.name in leg.pools):
+                    fates.append(fate)
+                    paths.append(path)
+                    layer_4 |= leg.door.protocol == "tcp"
+        unit = "request" if len(people.clients) == 1 else "connection" if layer_4 else "auto"
+        verdict = self._verdict(pool.serving() or tuple(pool.members), people, state, fates, unit, paths)
+        return Run(pool.name, people.name, state, tuple(fates), batches.seconds, verdict)
+
+    def _verdict(
+        self,
+        nodes: Iterable[str],
+        people: Population,
+        state: State,
+        fates: Sequence[Fate],
+        unit: str,
+        paths: Sequence[str],
+    ) -> SpreadVerdict:
+        sample = Sample(people.name, people.described, tuple(fates), 0.0)
+        nodes = tuple(nodes)
+        up = tuple(node for node in nodes if node in state.serving) or nodes
+        verdict = judge_spread(sample, self._fair(up), unit=unit, paths=paths)
+        if state.name in _HANDICAPPED and verdict.hottest != state.victim and len(up) > 1:
+            others = tuple(node for node in up if node != state.victim)
+            verdict = judge_spread(sample, self._fair(others), unit=unit, paths=paths)
+        return verdict
+
+    def _fair(self, nodes: Sequence[str]) -> dict[str, float]:
+        total = sum(self.capacity.get(node, 1.0) for node in nodes)
+        return {node: self.capacity.get(node, 1.0) / total for node in nodes}
+
+    def _together(self, people: Population, state: State, batches: Batches) -> Run:
+        """All servers that should serve, whichever pool they are in: is everything on one of them?"""
+        nodes = tuple(dict.fromkeys(node for pool in self.pools for node in pool.serving()))
+        fates = [fate for these in batches.fates.values() for fate in these]
+        verdict = self._verdict(nodes, people, state, fates, "request" if len(people.clients) == 1 else "auto", ())
+        return Run("", people.name, state, tuple(fates), batches.seconds, _on_one_only(verdict))
+
+
+def _on_one_only(verdict: SpreadVerdict) -> SpreadVerdict:
+    """Of several pools, each gets what its pages bring: too much is only nearly everything on one server."""
+    from dataclasses import replace
+
+    nearly = verdict.share.get(verdict.hottest, 0.0) >= _NEARLY_ALL
+    if verdict.spread in (Spread.CONCENTRATED, Spread.UNDECIDED) and not nearly:
+        return replace(verdict, spread=Spread.EVEN)
+    return verdict
+
+
+def _more_would_tell(run: Run, people: Population) -> bool:
+    if run.verdict.spread is not Spread.UNDECIDED:
+        return False
+    return run.verdict.unit != "client" or run.verdict.units < len(people.clients)
