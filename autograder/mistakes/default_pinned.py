@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.mistake import CLIENTS, EVEN, STATES, THREE, Example, LookAlike, Mistake, finding, nginx
-from autograder.mistakes.nginx_choices import choices, deciding
+from autograder.mistakes.nginx_choices import routing
 from autograder.mistakes.nginx_config import plain, split_port
 
 if TYPE_CHECKING:
@@ -19,16 +19,15 @@ if TYPE_CHECKING:
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """Defaults of a ``map`` or ``geo`` that name one machine of the pool that other lines name."""
     del capacity  # One of the pool is not the pool.
-    known = choices(config)
-    for line in config.passes:
-        for choice in deciding(config, line, known):
+    for all_of_it, lines in routing(config):
+        for choice in all_of_it if any(not line.for_operations for line in lines) else ():
             # Writes to one machine and reads from all is how databases and what is like them are run.
             if choice.kind not in ("map", "geo") or (choice.source and "request_method" in choice.source.text):
                 continue
             pools = {m for entry in choice.entries if (m := _machines(config, entry.host)) and len(m) > 1}
             for entry in choice.entries:
                 own = _machines(config, entry.host)
-                if entry.fits_all and len(own) == 1 and any(own < pool for pool in pools) and not line.for_operations:
+                if entry.fits_all and len(own) == 1 and any(own < pool for pool in pools):
                     machine = plain(split_port(next(iter(own)))[0])
                     message = f"Every request that no other line of this {choice.kind} fits goes to {machine} alone."
                     yield finding(MISTAKE.slug, entry.host, (entry.pattern, entry.value), message, MISTAKE.mend)

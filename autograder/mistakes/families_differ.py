@@ -18,27 +18,26 @@ if TYPE_CHECKING:
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """A name whose block listens on IPv6 only, while another block has it on IPv4 at the same port."""
     del capacity  # The machines are others, whatever they bear.
+    first: dict[tuple[str, str], Site] = {}
+    for site in config.sites:
+        if not any(host == "[::]" for host, _ in site.doors):
+            for name in site.names:
+                for host, port in site.doors:
+                    if host == "*":
+                        first.setdefault((port, name.text.lower()), site)
     for six in config.sites:
-        doors = {port for host, port in six.doors if host == "[::]"}
-        if doors != {port for _, port in six.doors} or any("ipv6only=off" in s.values for s in six.listens):
+        if {host for host, _ in six.doors} != {"[::]"} or any("ipv6only=off" in s.values for s in six.listens):
             continue
-        for four in config.sites:
-            shared = {n.text.lower() for n in six.names} & {n.text.lower() for n in four.names}
-            both = {port for host, port in four.doors if host == "*"} & doors
-            if four is six or not shared or not both or any(host == "[::]" for host, _ in four.doors):
-                continue
-            mine, other = _machines(config, six), _machines(config, four)
+        for name in six.names:
+            fours = [first[key] for _, port in sorted(six.doors) if (key := (port, name.text.lower())) in first]
+            mine, other = config.machines(six), config.machines(fours[0]) if fours else frozenset()
             if mine and other and mine != other:
                 message = (
-                    f"Only clients with IPv6 come to this block; those of {plain(min(shared))} with IPv4 go to another "
+                    f"Only clients with IPv6 come to this block; those of {plain(name.text)} with IPv4 go to another "
                     "block, and to other machines."
                 )
                 yield finding(MISTAKE.slug, "", (six.listens[0].word, *six.listens[0].args), message, MISTAKE.mend)
-
-
-def _machines(config: NginxConfig, site: Site) -> frozenset[str]:
-    lines = [p for p in config.passes if p.site is not None and p.site.word is site.word]
-    return frozenset().union(*(config.reached(line) for line in lines))
+                break
 
 
 _OLD = "server { listen 80; server_name shop.example; location / { proxy_pass http://old; } }"

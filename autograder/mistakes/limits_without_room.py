@@ -23,11 +23,13 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
     """Pools of which every server has ``max_conns``, and all together allow next to nothing."""
     del capacity  # It is about requests that no machine gets.
     for upstream in config.upstreams:
-        words = [s.parameters.get("max_conns") for s in upstream.serving]
+        # Many servers with little each mean that somebody counted.
+        if not upstream.used or not 1 < len(upstream.serving) <= FEW:
+            continue
+        words = [server.parameters.get("max_conns") for server in upstream.serving]
         limits = [int(text) if (text := value(word)).isdecimal() else 0 for word in words]
-        spare = any(s.backup for s in upstream.servers if s not in upstream.serving)
-        # Many more servers mean that somebody counted.
-        if upstream.used and 1 < len(limits) <= FEW and all(limits) and sum(limits) <= FEW and words[0] and not spare:
+        spare = any(server.backup for server in upstream.servers)
+        if all(limits) and sum(limits) <= FEW and words[0] and not spare:
             message = (
                 f"The servers of this pool are allowed {sum(limits)} requests at once all together; whoever comes "
                 "beyond that gets a 502 at once, because nginx lets nobody wait."

@@ -12,39 +12,39 @@ if TYPE_CHECKING:
 
     from autograder.mistakes.finding import Finding
     from autograder.mistakes.mistake import Capacity
-    from autograder.mistakes.nginx_config import NginxConfig, Site
+    from autograder.mistakes.nginx_config import NginxConfig
 
 
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """``listen address:port`` that reaches fewer machines of a pool than the blocks with ``listen port`` beside it."""
     del capacity  # Fewer is fewer.
+    seen = set()
     for narrow in config.sites:
         for statement in narrow.listens:
             if not statement.args or not _own_address(statement.values[0]):
                 continue
             door = next(iter(door for door in narrow.doors if statement.values[0].lower().startswith(door[0])), None)
-            if door is None:
+            if door is None or door in seen:
                 continue
-            at_door = [site for site in config.sites if door in site.doors]
+            seen.add(door)
+            at_door = config.at_door[door]
             listed = {name.text.lower() for site in at_door for name in site.names}
-            mine = frozenset().union(*(_machines(config, site) for site in at_door))
-            for wide in config.sites:
+            mine = frozenset().union(*(config.machines(site) for site in at_door))
+            for wide in config.at_door.get(("*", door[1]), ()):
+                if not mine < config.machines(wide) or door in wide.doors:
+                    continue
                 names = [n.text for n in wide.names if n.text.lower() not in listed]
-                if ("*", door[1]) in wide.doors and wide not in at_door and names and mine < _machines(config, wide):
+                if names:
                     message = (
                         f"Requests to this address reach only the blocks that name it: those for {plain(names[0])} "
                         "come here too, and not to the block that lists it."
                     )
                     yield finding(MISTAKE.slug, "", (statement.word, statement.args[0]), message, MISTAKE.mend)
+                    break
 
 
 def _own_address(listen: str) -> bool:
     return listen[:1].isdigit() and listen.count(".") == 3 and not listen.startswith(("127.", "0.0.0.0"))
-
-
-def _machines(config: NginxConfig, site: Site) -> frozenset[str]:
-    lines = [p for p in config.passes if p.site is not None and p.site.word is site.word]
-    return frozenset().union(*(config.reached(line) for line in lines))
 
 
 _POOLS = (

@@ -20,8 +20,8 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
     del capacity  # Never asked is never asked.
     first: dict[tuple[tuple[str, str], str], frozenset[str]] = {}
     for site in config.sites:
-        lines = [p for p in config.passes if p.site is not None and p.site.word is site.word]
-        reached = frozenset().union(*(config.reached(line) for line in lines))
+        lines = config.lines(site)
+        reached = config.machines(site)
         for word in site.names or (site.word,):
             name = word.text.lower() if site.names else ""
             taken = [first.setdefault((door, name), reached) for door in sorted(site.doors)]

@@ -70,15 +70,16 @@ def choices(config: NginxConfig) -> dict[str, tuple[Choice, ...]]:
     return {name: tuple(all_of_it) for name, all_of_it in found.items()}
 
 
-def deciding(config: NginxConfig, line: Pass, known: dict[str, tuple[Choice, ...]] | None = None) -> tuple[Choice, ...]:
-    """What gives its value to the one variable that a line sends requests by; empty if that is not all there is to it.
-
-    ``known`` are the :func:`choices` of the config, where the caller has them.
-    """
-    address = line.target.text.partition("://")[2] or line.target.text
-    if len(line.variables) != 1 or not re.fullmatch(r"\$(\w+|\{\w+\})", address.partition("/")[0]):
-        return ()
-    return (choices(config) if known is None else known).get(line.variables[0], ())
+def routing(config: NginxConfig) -> Iterator[tuple[tuple[Choice, ...], tuple[Pass, ...]]]:
+    """For each variable that alone says where lines send requests: what gives it its value, and those lines."""
+    by_variable: defaultdict[str, list[Pass]] = defaultdict(list)
+    for line in config.passes:
+        address = line.target.text.partition("://")[2] or line.target.text
+        if len(line.variables) == 1 and re.fullmatch(r"\$(\w+|\{\w+\})", address.partition("/")[0]):
+            by_variable[line.variables[0]].append(line)
+    known = choices(config) if by_variable else {}
+    for name, lines in by_variable.items():
+        yield known.get(name, ()), tuple(lines)
 
 
 def _read(config: NginxConfig) -> Iterator[Choice]:

@@ -5,6 +5,7 @@ Thin on purpose: only what the catalogue asks for. Every part keeps the words it
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ class ServerLine:
         """The address without its port."""
         return split_port(self.address)[0]
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """The same for all spellings of one address: lower case, with the port (80 if none is written)."""
         host, port = split_port(self.address.lower())
@@ -72,13 +73,13 @@ class Upstream:
     stream: bool = False
     """Whether it deals out connections, not requests."""
 
-    @property
+    @functools.cached_property
     def serving(self) -> tuple[ServerLine, ...]:
         """The servers that get requests while all are up: not ``down``, no ``backup`` beside others."""
         up = tuple(s for s in self.servers if s.down is None)
         return tuple(s for s in up if s.backup is None) or up
 
-    @property
+    @functools.cached_property
     def machines(self) -> frozenset[str]:
         """Keys of the servers that get requests while all are up."""
         return frozenset(server.key for server in self.serving)
@@ -92,7 +93,7 @@ class Upstream:
         """Whether a key chooses the server."""
         return self.method is not None and self.method.name in ("hash", "ip_hash")
 
-    @property
+    @functools.cached_property
     def key(self) -> frozenset[str]:
         """The variables of the hash key, without dollar signs; empty if there is no hash or its key has none."""
         text = self.method.values[0] if self.method and self.method.name == "hash" and self.method.args else ""
@@ -113,7 +114,7 @@ class Site:
     listens: tuple[Statement, ...]
     block: tuple[Statement, ...] = field(repr=False)
 
-    @property
+    @functools.cached_property
     def doors(self) -> frozenset[tuple[str, str]]:
         """Address and port of each ``listen``: ``*`` is every IPv4 address, ``[::]`` every IPv6 one."""
         return frozenset(_door(s.values[0]) for s in self.listens if s.args) or frozenset({("*", "80")})
@@ -169,7 +170,43 @@ class NginxConfig:
 
     def upstream(self, name: str) -> Upstream | None:
         """The pool of that name, in any case."""
-        return next((upstream for upstream in self.upstreams if upstream.name.lower() == name.lower()), None)
+        return self._by_pool.get(name.lower())
+
+    @functools.cached_property
+    def _by_pool(self) -> dict[str, Upstream]:
+        return {upstream.name.lower(): upstream for upstream in reversed(self.upstreams)}
+
+    def lines(self, site: Site) -> tuple[Pass, ...]:
+        """The lines in a server block that send requests on."""
+        return tuple(self._by_site.get(site.word, ()))
+
+    @functools.cached_property
+    def _by_site(self) -> dict[Word, list[Pass]]:
+        found: dict[Word, list[Pass]] = {}
+        for line in self.passes:
+            if line.site:
+                found.setdefault(line.site.word, []).append(line)
+        return found
+
+    def machines(self, site: Site) -> frozenset[str]:
+        """Keys of the machines that the lines in a server block send clients' requests to while all are up."""
+        if site.word not in self._reached:
+            lines = [line for line in self.lines(site) if not line.for_operations]
+            self._reached[site.word] = frozenset().union(*(self.reached(line) for line in lines))
+        return self._reached[site.word]
+
+    @functools.cached_property
+    def _reached(self) -> dict[Word, frozenset[str]]:
+        return {}
+
+    @functools.cached_property
+    def at_door(self) -> dict[tuple[str, str], list[Site]]:
+        """Address and port → the server blocks that listen there."""
+        found: dict[tuple[str, str], list[Site]] = {}
+        for site in self.sites:
+            for door in site.doors:
+                found.setdefault(door, []).append(site)
+        return found
 
     def reached(self, line: Pass) -> frozenset[str]:
         """Keys of the machines that a line sends requests to while all are up; empty if a variable decides."""
@@ -177,8 +214,15 @@ class NginxConfig:
         return upstream.machines if upstream else frozenset((line.key,) if line.key else ())
 
     def settings(self, *names: str) -> tuple[Statement, ...]:
-        """All statements with one of these directives, wherever they stand."""
-        return tuple(s for s in walk(self.statements) if s.name in names)
+        """All statements with one of these directives, wherever they stand; one directive after the other."""
+        return tuple(s for name in names for s in self._by_name.get(name, ()))
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, list[Statement]]:
+        found: dict[str, list[Statement]] = {}
+        for statement in walk(self.statements):
+            found.setdefault(statement.name, []).append(statement)
+        return found
 
     def passes_to(self, upstream: Upstream) -> tuple[Pass, ...]:
         """The lines that send requests to a pool, those with a variable included: they may."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autograder.errors import nearest
 from autograder.mistakes.mistake import CLIENTS, EVEN, STATES, THREE, Example, LookAlike, Mistake, finding, nginx
-from autograder.mistakes.nginx_choices import choices, deciding
+from autograder.mistakes.nginx_choices import routing
 from autograder.mistakes.nginx_config import plain, split_port
 
 if TYPE_CHECKING:
@@ -17,21 +17,23 @@ if TYPE_CHECKING:
     from autograder.mistakes.nginx_config import NginxConfig
 
 
+MANY = 50
+"""Pools among which a name like the one that is missing is looked for."""
+
+
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """Values that are nearly the name of a pool, where nothing could look them up as the name of a machine."""
     del capacity  # No machine is asked at all.
-    known = choices(config)
-    names = [upstream.name.lower() for upstream in config.upstreams]
+    names = {upstream.name.lower() for upstream in config.upstreams}
+    few = sorted(names)[:MANY]
     if config.settings("resolver"):
         return
-    for choice in dict.fromkeys(c for line in config.passes for c in deciding(config, line, known)):
+    for choice in (choice for all_of_it, _ in routing(config) for choice in all_of_it):
         for entry in choice.entries:
             host = split_port(entry.host)[0]
             if not host or host in names or not host[0].isalpha() or host.startswith("unix:"):
                 continue
-            if nearest(host, names) or (
-                len(choice.entries) > 1 and any(other.host in names for other in choice.entries)
-            ):
+            if any(other.host in names for other in choice.entries) or nearest(host, few):
                 message = (
                     f"No pool is called {plain(host)}, and nothing looks names up while nginx runs: requests that come "
                     "to this line are answered with an error."

@@ -23,9 +23,9 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
             host, port = split_port(server.key)
             if not host.startswith("127.") and host != "localhost":
                 continue
-            answers = [s for s in config.sites if {("*", port), (host, port)} & s.doors]
+            answers = [*config.at_door.get((host, port), ()), *config.at_door.get(("*", port), ())]
             first = next((s for s in answers if s.default), answers[0] if answers else None)
-            lines = [p for p in config.passes if first and p.site and p.site.word is first.word]
+            lines = config.lines(first) if first else ()
             if any(p.host == upstream.name.lower() and p.location in ("", "/") for p in lines):
                 message = (
                     "This line sends requests back to this very balancer, which deals them out once more: the other "

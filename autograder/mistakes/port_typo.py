@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.mistake import CLIENTS, EVEN, STATES, THREE, Example, LookAlike, Mistake, finding, nginx
@@ -21,13 +22,12 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
     for upstream in config.upstreams:
         if not upstream.used or len(upstream.serving) < 3 or any(s.host.startswith("unix:") for s in upstream.servers):
             continue
-        ports = {server: split_port(server.address)[1] for server in upstream.serving}
-        for server, port in ports.items():
-            others = {other for line, other in ports.items() if line is not server}
-            if len(others) != 1 or "" in others or port in others:
-                continue
-            usual = others.pop()
-            if (port and sorted(port) != sorted(usual)) or usual == "80":
+        ports = [split_port(server.address)[1] for server in upstream.serving]
+        (usual, times), *_ = Counter(ports).most_common(1)
+        if times != len(ports) - 1 or usual in ("", "80"):
+            continue
+        for server, port in zip(upstream.serving, ports, strict=True):
+            if port == usual or (port and sorted(port) != sorted(usual)):
                 continue
             hosts = [other.host for other in upstream.serving if other is not server]
             if server.host not in hosts and len(set(hosts)) == len(hosts):

@@ -17,7 +17,7 @@ from autograder.mistakes.mistake import (
     finding,
     nginx,
 )
-from autograder.mistakes.nginx_choices import choices, deciding
+from autograder.mistakes.nginx_choices import routing
 from autograder.mistakes.nginx_config import plain, variables
 
 if TYPE_CHECKING:
@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """``split_clients`` over a constant, where a line sends requests by its variable."""
     del capacity  # All in one part is too much for any machine.
-    known = choices(config)
-    split = {choice: line for line in config.passes for choice in deciding(config, line, known)}
-    for choice, line in split.items():
+    for choice, lines in ((choice, lines) for all_of_it, lines in routing(config) for choice in all_of_it):
         if choice.kind != "split_clients" or choice.source is None or len(choice.entries) < 2:
             continue
-        many = any(name.startswith(("~", ".")) or "*" in name for name in line.server_names)
-        constant = CONSTANT if many or len(line.server_names) > len(choice.entries) * 5 else CONSTANT | SITE
+        names = {name for line in lines for name in line.server_names}
+        many = any(name.startswith(("~", ".")) or "*" in name for name in names)
+        constant = CONSTANT if many or len(names) > len(choice.entries) * 5 else CONSTANT | SITE
         if variables(choice.source.text) <= constant:
             message = (
                 f"The key {plain(choice.source.text)} is the same for nearly every request, so this line puts nearly "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autograder.mistakes.capacity import TOO_MUCH, declared
 from autograder.mistakes.mistake import CLIENTS, STATES, THREE, Example, LookAlike, Mistake, finding, nginx
-from autograder.mistakes.nginx_choices import choices, deciding
+from autograder.mistakes.nginx_choices import routing
 from autograder.mistakes.nginx_config import plain
 from autograder.mistakes.weight_skew import FAR_APART
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """A part of a split that is much larger than its pool, while a larger pool gets a smaller part."""
-    known = choices(config)
-    for choice in dict.fromkeys(c for line in config.passes for c in deciding(config, line, known)):
+    for choice in (choice for all_of_it, _ in routing(config) for choice in all_of_it):
         if choice.kind != "split_clients" or len(choice.entries) < 2:
             continue
         rest = 100 - sum(entry.percent or 0 for entry in choice.entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.mistake import CLIENTS, STATES, THREE, Example, LookAlike, Mistake, finding, nginx
-from autograder.mistakes.nginx_choices import choices, deciding
+from autograder.mistakes.nginx_choices import routing
 from autograder.mistakes.nginx_config import plain
 
 if TYPE_CHECKING:
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """``split_clients`` without a ``*`` line that requests are sent by, and nothing that catches the empty value."""
     del capacity  # No machine is asked at all.
-    known = choices(config)
     guarded = {arg.text.strip("(") for s in config.settings("if") for arg in s.args}
-    for choice in dict.fromkeys(c for line in config.passes for c in deciding(config, line, known)):
+    for choice in (choice for all_of_it, _ in routing(config) for choice in all_of_it):
         parts = [entry.percent for entry in choice.entries]
         if choice.kind != "split_clients" or None in parts or f"${choice.variable}" in guarded or not choice.source:
             continue

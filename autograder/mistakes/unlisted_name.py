@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from autograder.mistakes.finding import Finding
     from autograder.mistakes.mistake import Capacity
-    from autograder.mistakes.nginx_config import NginxConfig, Site
+    from autograder.mistakes.nginx_config import NginxConfig
 
 
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
@@ -21,10 +21,10 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
     doors = dict.fromkeys(door for site in config.sites for door in sorted(site.doors))
     blamed = set()
     for door in doors:
-        sites = [site for site in config.sites if door in site.doors]
+        sites = config.at_door[door]
         if len(sites) < 2 or any(site.default for site in sites) or not sites[0].names or sites[0].word in blamed:
             continue
-        first, *later = (_machines(config, site) for site in sites)
+        first, *later = (config.machines(site) for site in sites)
         catches = any(name.text in ("_", '""', "") or name.text.startswith("~") for s in sites for name in s.names)
         if len(first) == 1 and any(first < machines for machines in later) and not catches:
             blamed.add(sites[0].word)
@@ -33,11 +33,6 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
                 f"{plain(next(iter(first)).rpartition(':')[0])} alone."
             )
             yield finding(MISTAKE.slug, "", (sites[0].names[0],), message, MISTAKE.mend)
-
-
-def _machines(config: NginxConfig, site: Site) -> frozenset[str]:
-    lines = [p for p in config.passes if p.site is not None and p.site.word is site.word and not p.for_operations]
-    return frozenset().union(*(config.reached(line) for line in lines))
 
 
 _POOL = "upstream shop { server app1:8080; server app2:8080; server app3:8080; }"

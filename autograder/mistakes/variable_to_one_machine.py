@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.mistake import CLIENTS, EVEN, STATES, Example, LookAlike, Mistake, finding, nginx
-from autograder.mistakes.nginx_choices import choices, deciding
+from autograder.mistakes.nginx_choices import routing
 from autograder.mistakes.nginx_config import plain, split_port
 
 if TYPE_CHECKING:
@@ -19,21 +19,17 @@ if TYPE_CHECKING:
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """``set $backend`` to one machine of a pool, and a line that sends requests by it."""
     del capacity  # One of the pool is not the pool.
-    known = choices(config)
-    members = {server.key: upstream for upstream in config.upstreams for server in upstream.servers}
-    for line in config.passes:
-        values = {entry.host for choice in deciding(config, line, known) for entry in choice.entries}
-        if len(values) != 1 or line.for_operations:
+    members = {key: u for u in reversed(config.upstreams) if len(u.machines) > 1 for key in u.machines}
+    for all_of_it, lines in routing(config):
+        values = {entry.host for choice in all_of_it for entry in choice.entries}
+        line = next((line for line in lines if not line.for_operations), None)
+        if len(values) != 1 or line is None:
             continue
         host, port = split_port(values.pop())
         pool = config.upstream(host) if not port else None
         key = next(iter(pool.machines)) if pool and len(pool.machines) == 1 else f"{host}:{port or '80'}"
-        upstream = next((u for u in config.upstreams if key in u.machines and len(u.machines) > 1), members.get(key))
-        if (
-            upstream
-            and len(upstream.machines) > 1
-            and (pool is None or (pool is not upstream and len(pool.machines) == 1))
-        ):
+        upstream = members.get(key)
+        if upstream and (pool is None or (pool is not upstream and len(pool.machines) == 1)):
             message = (
                 f"${plain(line.variables[0])} is always {plain(host)}, so this line sends all requests there, past the "
                 f"pool {plain(upstream.name)}."

@@ -221,3 +221,36 @@ def test_what_holds_at_a_pass_is_what_nginx_inherits() -> None:
     (line,) = read_nginx({"nginx.conf": text.encode()}, "nginx.conf").passes
     assert line.settings["proxy_next_upstream"].values == ("off",)
     assert (line.host, line.location) == ("shop", "/")
+
+
+POOLS = "".join(
+    f"upstream p{n} {{ server 10.0.{n}.1:80; server 10.0.{n}.2:80; server 10.0.{n}.3:80; }}\n" for n in range(250)
+)
+LARGE = {
+    "addresses": POOLS
+    + "".join(
+        f"server {{ listen 10.9.0.{n}:80; server_name s{n}.example; location / {{ proxy_pass http://p{n}; }} }}\n"
+        f"server {{ listen 80; server_name w{n}.example; location / {{ proxy_pass http://p{n}; }} }}\n"
+        for n in range(250)
+    ),
+    "one-name": POOLS
+    + "".join(
+        f"server {{ listen [::]:80; server_name a; location / {{ proxy_pass http://p{n}; }} }}\n"
+        f"server {{ listen 80; server_name a; location / {{ proxy_pass http://p{n}; }} }}\n"
+        for n in range(250)
+    ),
+    "one-variable": POOLS
+    + "".join(
+        f"map $uri $pool {{ default p{n}; a p1; b q{n}; }}\nserver {{ location / {{ proxy_pass http://$pool; }} }}\n"
+        for n in range(250)
+    ),
+    "one-pool": f"upstream p {{ {''.join(f'server s{n}:80; ' for n in range(5000))} }} server {{ proxy_pass http://p; }}",
+}
+
+
+@pytest.mark.parametrize("http", LARGE.values(), ids=LARGE)
+def test_a_large_config_is_read_in_the_time_of_its_length(http: str) -> None:
+    find("events {} http { }")
+    begin = time.process_time()
+    find(f"events {{}} http {{ {http} }}")
+    assert time.process_time() - begin < 8
