@@ -226,6 +226,7 @@ def test_what_holds_at_a_pass_is_what_nginx_inherits() -> None:
 POOLS = "".join(
     f"upstream p{n} {{ server 10.0.{n}.1:80; server 10.0.{n}.2:80; server 10.0.{n}.3:80; }}\n" for n in range(250)
 )
+MEMBERS = "".join(f"server s{n}:80; " for n in range(5000))
 LARGE = {
     "addresses": POOLS
     + "".join(
@@ -244,7 +245,7 @@ LARGE = {
         f"map $uri $pool {{ default p{n}; a p1; b q{n}; }}\nserver {{ location / {{ proxy_pass http://$pool; }} }}\n"
         for n in range(250)
     ),
-    "one-pool": f"upstream p {{ {''.join(f'server s{n}:80; ' for n in range(5000))} }} server {{ proxy_pass http://p; }}",
+    "one-pool": f"upstream p {{ {MEMBERS} }} server {{ location / {{ proxy_pass http://p; }} }}",
 }
 
 
