@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autograder.stack.engine import EngineError
+from autograder.stack.engine import EngineError, NodeDownError
 from autograder.stack.proxies.proxy import MARKER_FOLDER, ConfigFault, Loaded, proxy_named
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ class RunningBalancer:
             refused = ""
         loaded = Loaded(up=True, markers=(), draining=0)
         if not refused:
-            loaded = self._proxy.wait_loaded(self._machines, node, word, _LOAD_TIMEOUT)
+            try:
+                loaded = self._proxy.wait_loaded(self._machines, node, word, _LOAD_TIMEOUT)
+            except NodeDownError:  # it ended while it was looked at
+                loaded = Loaded(up=False, markers=(), draining=0)
             if loaded.markers == (word,):
                 return (), loaded.draining
         said = refused or loaded.said or self._machines.logs(node)

@@ -43,6 +43,7 @@ _LOG_LINES = 4096
 _PUT_SECONDS = 30.0
 _GONE_SECONDS = 20
 _MAIN_PID = 1
+_NOT_YET = -1
 _LISTENING = "autograder.stack.wait:listening"
 
 # A link or a file in the folder's place goes too; nothing else is left in it.
@@ -109,6 +110,7 @@ class DockerMachines:
     """See :class:`autograder.stack.engine.Machines`."""
 
     engine = "docker"
+    taken: tuple[str, ...] = ("127.0.0.11",)  # Docker's own name server
 
     def __init__(self, api: Any, plan: Plan) -> None:
         self.published: tuple[str, int] | None = None
@@ -264,12 +266,19 @@ class DockerMachines:
 
     def call(self, node: str, function: str, payload: Any, timeout: float = 60.0) -> Any:
         """See :class:`Machines`."""
+        import docker.errors
+
         one = self._node(node)
         with asking(f"call {function} on {node}", node):
             if not self.state(node).up:
                 raise NodeDownError(f"{node} is not running", remedy=f"start {node} first")
-            container = self._witness(one) if one.is_balancer else one.container
-            return self._call_in(container, node, function, payload, timeout)
+            try:
+                container = self._witness(one) if one.is_balancer else one.container
+                return self._call_in(container, node, function, payload, timeout)
+            except docker.errors.APIError:
+                if self.state(node).up:
+                    raise
+                raise NodeDownError(f"{node} went down during a call", remedy=f"start {node} first") from None
 
     def _call_in(self, container: str, node: str, function: str, payload: Any, timeout: float = 60.0) -> Any:
         code, out, err = execute(
@@ -355,8 +364,9 @@ class DockerMachines:
                     self._api.remove_container(container, force=True)
                 how = self._plan.witness(self._api, one.name, one.container)
                 container = self._api.create_container(**how)["Id"]
-                one.witness = (one.starts, container)
+                one.witness = (_NOT_YET, container)
                 self._api.start(container)
+                one.witness = (one.starts, container)
             return container
 
 

@@ -58,7 +58,7 @@ _NOBODY = (
     *("--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin"),
 )
 """A server is nobody, but may lose packets: some kernels want that right for a socket filter (others do not)."""
-_BALANCER_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
+_BALANCER_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
 
 
 def python_on_node(module: str, *arguments: str) -> list[str]:

@@ -73,6 +73,8 @@ class Machines(Protocol):
     engine: str
     published: tuple[str, int] | None
     """Host address and port of the first balancer for a browser on this machine, where the engine offers one."""
+    taken: tuple[str, ...]
+    """Addresses at which the engine itself answers in every node, so that nobody else can."""
 
     def address(self, node: str) -> str:
         """Address of a node as the other nodes see it: IPv4, or what a stand-in's ``address`` says."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _LOG_KEPT = 256 * 1024
 _TIMED_OUT = 124
 _LINE_LIMIT = 64 * 1024 * 1024
-_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
+_RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
 """What a balancer may do in its sandbox: as much as in a container. Only one uid exists there."""
 
 

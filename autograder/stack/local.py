@@ -70,6 +70,7 @@ class LocalMachines:
 
     engine = "local"
     published: tuple[str, int] | None = None
+    taken: tuple[str, ...] = ()
 
     def __init__(self, stack: Stack, programs: Mapping[str, Path]) -> None:
         self._programs = programs

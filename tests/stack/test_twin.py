@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 TWINS = Path(__file__).parent / "twins"
 FOLDERS = sorted(path.parent for path in TWINS.glob("*/*/expect.toml"))
+_ON_DOCKER = (
+    *("nginx/debian-stock", "nginx/rails-puma-deploy", "nginx/tls-upstream-verified"),
+    *("haproxy/debian-stock", "haproxy/unix-sockets"),
+)
+"""Some for the other engine; all run there but ``haproxy/numeric-account`` and ``nginx/resolver-variables``."""
 MAIN = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
 
 
@@ -112,8 +117,15 @@ def test_traffic_reaches_the_servers_of_an_unedited_config(folder: Path, expecte
 @pytest.mark.docker
 @pytest.mark.parametrize(
     "folder",
-    [TWINS / "nginx" / name for name in ("debian-stock", "rails-puma-deploy", "tls-upstream-verified")],
-    ids=lambda path: path.name,
+    [TWINS / name for name in _ON_DOCKER],
+    ids=lambda path: f"{path.parent.name}-{path.name}",
 )
 def test_the_other_engine_runs_it_as_well(folder: Path, expected: dict[str, Any]) -> None:
     drive(folder, expected, "docker")
+
+
+@pytest.mark.docker
+def test_a_name_server_that_the_engine_takes_for_itself_is_named() -> None:
+    files = files_of(TWINS / "nginx" / "resolver-variables")
+    with open_twin(files, "nginx.conf", "nginx", "docker") as twin:
+        assert "name server 127.0.0.11:53" in [unmet.what for unmet in twin.unmet]

@@ -11,7 +11,7 @@ import posixpath
 from typing import TYPE_CHECKING, Self
 
 from autograder.stack.proxies.proxy import proxy_named
-from autograder.stack.proxies.reading import Expected, Place
+from autograder.stack.proxies.reading import Expected, Place, Unmet
 from autograder.stack.running import open_stack
 from autograder.stack.twin.conjure import Authority
 from autograder.stack.twin.doors import placed
@@ -20,12 +20,12 @@ from autograder.stack.twin.repair import cures
 from autograder.stack.twin.supply import supply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
     from autograder.stack.balancing import Applied
-    from autograder.stack.proxies.reading import Needs, Unmet
+    from autograder.stack.proxies.reading import Needs
     from autograder.stack.running import RunningStack
     from autograder.stack.twin.doors import Entrance
     from autograder.stack.twin.supply import Supply
@@ -73,7 +73,7 @@ class Twin:
     @property
     def unmet(self) -> tuple[Unmet, ...]:
         """What the twin cannot honour."""
-        said = (*self.needs.unmet, *self.plan.unmet, *self._supplied.unmet)
+        said = (*self.needs.unmet, *self.plan.unmet, *self._supplied.unmet, *self._unasked())
         # A program that took the config has what we thought it lacks: it is one of the user's own.
         return tuple(one for one in said if not (self.applied.ok and one.consequence.endswith(_REFUSES)))
 
@@ -86,6 +86,13 @@ class Twin:
     def apply(self, files: Mapping[str, bytes]) -> Applied:
         """Apply a config folder (an edited one, for instance) to the same stand-ins, with the same files beside it."""
         return self.running.apply({**files, **self._supplied.beside})
+
+    def _unasked(self) -> Iterator[Unmet]:
+        """Name servers that the config asks where the engine itself answers."""
+        for one in self.needs.expected:
+            if one.kind == "resolver" and one.what.rpartition(":")[0] in self.running.machines.taken:
+                consequence = "this engine answers there itself and knows no names of the config; use --engine local"
+                yield Unmet(one.place, f"name server {one.what}", consequence)
 
     def _place_files(self) -> None:
         if not self._supplied.elsewhere:
