@@ -24,9 +24,10 @@ _THERE = "servers"
 _NEW_LINK, _NEW_ADDRESS, _NEW_ROUTE = 16, 20, 24
 _CREATE = 0x0001 | 0x0004 | 0x0200 | 0x0400  # request, with an answer; make it, and only if it is not there
 _IFNAME, _LINKINFO, _KIND, _DATA, _PEER, _NETWORK_FD = 3, 18, 1, 2, 1, 28
-_SPECIAL, _CONFIG, _FORWARDING, _PROXY_ARP = 26, 1, 1, 3
+_SPECIAL, _CONFIG, _FORWARDING = 26, 1, 1
 _ADDRESS, _LOCAL = 1, 2
-_DESTINATION, _DEVICE, _SOURCE = 1, 4, 7
+_DESTINATION, _DEVICE, _GATEWAY, _SOURCE = 1, 4, 5, 7
+_ON_LINK = 4
 _UP, _AT_ONCE, _UNICAST, _BY_HAND, _LINK_SCOPE = 1, 0x02, 1, 4, 253
 _TABLE_MAIN, _TABLE_LOCAL = 254, 255
 _CLONE_NEW_NETWORK = 0x40000000
@@ -65,9 +66,11 @@ def make_apart(number: int, own: Iterable[str], here: Iterable[str], source: str
             kernel.up(_THERE)
             for address in addresses:
                 kernel.address(_THERE, address)
-            kernel.route(_THERE, "", four[0] if four else "", socket.AF_INET)
+            # Through one gateway, or the kernel would note a neighbour for each of a thousand clients, and its table
+            # of those has 1,024 places for the whole machine.
+            kernel.route(_THERE, "", four[0] if four else "", source)
             if here_six:
-                kernel.route(_THERE, "", six[0] if six else "", socket.AF_INET6)
+                kernel.route(_THERE, "", six[0] if six else "", CLIENT_SIX)
         enter(home)
         with _Kernel() as kernel:
             for address in addresses:
@@ -115,9 +118,9 @@ class _Kernel:
         self._ask(_NEW_LINK, _link(socket.if_nametoindex(device), _UP), flags=0x0001 | 0x0004)
 
     def pass_on(self, device: str) -> None:
-        """Let what arrives at a device go on to others here, and answer there for whom is found behind those."""
-        switches = _attribute(_FORWARDING, struct.pack("I", 1)) + _attribute(_PROXY_ARP, struct.pack("I", 1))
-        special = _attribute(_SPECIAL, _attribute(socket.AF_INET, _attribute(_CONFIG, switches)))
+        """Let what arrives at a device go on to others here."""
+        switch = _attribute(_FORWARDING, struct.pack("I", 1))
+        special = _attribute(_SPECIAL, _attribute(socket.AF_INET, _attribute(_CONFIG, switch)))
         self._ask(_NEW_LINK, _link(socket.if_nametoindex(device)) + special, flags=0x0001 | 0x0004)
 
     def address(self, device: str, address: str) -> None:
@@ -126,19 +129,23 @@ class _Kernel:
         head = struct.pack("BBBBi", family, len(packed) * 8, _AT_ONCE, 0, socket.if_nametoindex(device))
         self._ask(_NEW_ADDRESS, head + _attribute(_LOCAL, packed) + _attribute(_ADDRESS, packed))
 
-    def route(self, device: str, address: str, source: str, family: int = 0) -> None:
+    def route(self, device: str, address: str, source: str, gateway: str = "") -> None:
         """The way to one address (to all, if it is empty), with the address that is sent from."""
+        family = socket.AF_INET6 if ":" in (address or gateway) else socket.AF_INET
         parts = [_attribute(_DEVICE, struct.pack("i", socket.if_nametoindex(device)))]
         length, table = 0, _TABLE_MAIN
         if address:
-            family, packed = _packed(address)
+            packed = _packed(address)[1]
             parts.append(_attribute(_DESTINATION, packed))
             # Ahead of the whole range, which is said to be this side's own in the same table.
             length, table = len(packed) * 8, _TABLE_LOCAL
+        if gateway:
+            parts.append(_attribute(_GATEWAY, _packed(gateway)[1]))
         if source:
             parts.append(_attribute(_SOURCE, _packed(source)[1]))
-        scope = _LINK_SCOPE if family == socket.AF_INET else 0
-        head = struct.pack("BBBBBBBBI", family, length, 0, 0, table, _BY_HAND, scope, _UNICAST, 0)
+        scope = _LINK_SCOPE if family == socket.AF_INET and not gateway else 0
+        flags = _ON_LINK if gateway else 0
+        head = struct.pack("BBBBBBBBI", family, length, 0, 0, table, _BY_HAND, scope, _UNICAST, flags)
         self._ask(_NEW_ROUTE, head + b"".join(parts))
 
     def _ask(self, what: int, body: bytes, flags: int = _CREATE) -> None:

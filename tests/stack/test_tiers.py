@@ -78,6 +78,17 @@ def test_behind_a_tier_all_clients_look_like_one_until_their_address_is_passed_o
     assert sorted(counts(tiers).values()) == [300]
 
 
+def test_a_thousand_clients_are_one_neighbour(tiers: RunningStack) -> None:
+    # The kernel has room for 1,024 neighbours on the whole machine, and drops packets to any more.
+    assert tiers.apply(config("haproxy"), "third").ok
+    assert tiers.apply({"nginx.conf": EDGE.replace(b"inner:80", b"third:80")}).ok
+    crowd = population("many")
+    assert send(tiers, crowd, crowd.browse(1000)).failures == {}
+    for balancer in ("edge", "third"):
+        neighbours = tiers.machines.run(balancer, ["/bin/cat", "/proc/net/arp"]).out.splitlines()[1:]
+        assert len(neighbours) <= 4, neighbours
+
+
 def test_tiers_may_be_of_different_programs(tiers: RunningStack) -> None:
     assert tiers.apply(config("haproxy"), "third").ok
     assert tiers.apply({"nginx.conf": EDGE.replace(b"inner:80", b"third:80")}).ok
