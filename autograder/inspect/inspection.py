@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from autograder.stack.twin.twin import Twin
 
 _ONE_SERVER = "one-server-pool"
+_FAILING = 0.01
+"""A pool shows failures if it failed this part of a run's requests."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def _joined(
         mine = [run for run in runs if run.pool == pool.name]
         verdicts = [run.verdict.spread for run in mine]
         hot = [run for run in mine if run.verdict.spread is Spread.CONCENTRATED]
-        shown |= {pool.name} if hot or Spread.BROKEN in verdicts else set()
+        failing = any(run.failed >= _FAILING * len(run.fates) > 0 for run in mine)
+        shown |= {pool.name} if hot or failing or Spread.BROKEN in verdicts else set()
         nodes = [node for run in hot for node in (run.verdict.hottest, *run.verdict.silent)]
         reason = intention(config.files, guilty_places(pool, nodes, config.files, findings)) if hot else ""
         rows = [_run(run, twin) for run in mine]
@@ -182,12 +185,19 @@ def _whole(config: Config, pools: Sequence[Pool], run: Run, findings: Sequence[F
     verdict = run.verdict
     if verdict.spread in (Spread.BROKEN, Spread.IDLE):
         return verdict.spread, ""
-    places = [(f.file, f.line) for f in findings]
-    for pool in pools:
-        if verdict.hottest in pool.members:
-            places += guilty_places(pool, [verdict.hottest], config.files, findings)
-    alone = len(verdict.fair) == 1 and any(finding.mistake == _ONE_SERVER for finding in findings)
-    spread = Spread.CONCENTRATED if alone else verdict.spread
+    first = run.first_pages
+    hottest = first.hottest if first and first.spread is Spread.CONCENTRATED else verdict.hottest
+    mine = [pool for pool in pools if hottest in pool.members]
+    places = [(f.file, f.line) for f in findings if f.pool in {"", *(pool.name for pool in mine)}]
+    spread = verdict.spread
+    if len(verdict.fair) == 1:
+        # One machine is no concentration unless the config lists more, or is known to have had more.
+        same = any(pool.listed > 1 for pool in mine)
+        spread = Spread.CONCENTRATED if same or any(f.mistake == _ONE_SERVER for f in findings) else spread
+    elif first and first.spread is Spread.CONCENTRATED and places:
+        spread = Spread.CONCENTRATED
+    for pool in mine:
+        places += guilty_places(pool, [hottest], config.files, findings)
     reason = intention(config.files, places) if spread is Spread.CONCENTRATED else ""
     return (as_declared(spread), reason) if reason else (spread, "")
 

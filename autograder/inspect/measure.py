@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autograder.judge.spread import Spread, judge_spread
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
 REQUESTS = 300
 MOST = 18_900
 """Requests of one run, at most."""
+_AT_ONCE = {"http/1.1": 32, "h2": 32, "tcp": 128}
+"""Requests under way, by protocol: what waits to see who speaks first makes each connection take seconds."""
+_SETTLING_S = 4.0
+"""So long a balancer may take, once started, until it knows its servers (those it finds by DNS, say)."""
+_PAUSE_S = 0.2
 _NEARLY_ALL = 0.9
 """Of all servers that a config knows, one that gets this part of everything gets everything but for a rest."""
+_NOT_YET = ("5xx-balancer", "refused")
 _HANDICAPPED = ("one-slow", "one-failing-fast", "recovering", "overloaded")
 """States whose victim may get less than its part: a balancer that spares it does well."""
 
@@ -39,6 +46,8 @@ class Pool:
     name: str
     members: Mapping[str, Upstream]
     left_out: Mapping[str, str]
+    listed: int
+    """How many servers the config lists as serving; more than there are nodes if some are the same machine."""
 
     def serving(self) -> tuple[str, ...]:
         """The nodes that should be getting traffic."""
@@ -58,6 +67,8 @@ class Run:
     fates: tuple[Fate, ...]
     seconds: float
     verdict: SpreadVerdict
+    first_pages: SpreadVerdict | None = None
+    """Of all servers together: how pages were spread that no line sends to a pool of their own."""
 
     @property
     def failed(self) -> int:
@@ -87,15 +98,16 @@ def pools_of(twin: Twin) -> tuple[Pool, ...]:
             if upstream.duty != "checked":
                 found.setdefault(upstream.pool, {}).setdefault(node, upstream)
     order = list(dict.fromkeys(u.pool for u in twin.needs.upstreams))
-    return tuple(_pool(name, found[name]) for name in sorted(found, key=order.index))
+    listed = Counter(u.pool for ups in twin.plan.members.values() for u in ups if u.duty in ("serving", "resolved"))
+    return tuple(_pool(name, found[name], listed[name]) for name in sorted(found, key=order.index))
 
 
-def _pool(name: str, members: dict[str, Upstream]) -> Pool:
+def _pool(name: str, members: dict[str, Upstream], listed: int) -> Pool:
     why = {"backup": "a backup, and others are up", "down": "declared down"}
     out = {node: why[u.duty] for node, u in members.items() if u.duty in why}
     if len(out) == len(members):  # backups alone serve
         out = {node: said for node, said in out.items() if members[node].duty == "down"}
-    return Pool(name, members, out)
+    return Pool(name, members, out, listed)
 
 
 class Measuring:
@@ -106,6 +118,8 @@ class Measuring:
         self.legs = legs
         self.pools = pools_of(twin)
         self.capacity = capacity
+        places = Counter(node for pool in self.pools for node in pool.members)
+        self._shared = {node for node, number in places.items() if number > 1}
 
     def run(self, clients: str, state_name: str) -> list[Run]:
         """Every pool under one population in one state, then all servers together (a run of the pool ``""``)."""
@@ -113,11 +127,16 @@ class Measuring:
         with in_state(self.twin.running, state_name, self._victim(), self.legs[0].door) as state:
             batches, cookies, number = Batches(), defaultdict[str, Cookies](Cookies), 0
             legs, count = list(self.legs), REQUESTS
+            settled = time.monotonic() + _SETTLING_S
             while True:
                 self._send(people, legs, count, number, batches, cookies)
+                if not number and _nothing_came(batches) and time.monotonic() < settled:
+                    batches = Batches()
+                    time.sleep(_PAUSE_S)
+                    continue
                 runs = [self._judge(pool, people, state, batches) for pool in self.pools]
                 open_ = {run.pool for run in runs if _more_would_tell(run, people)}
-                legs = [leg for leg in self.legs if open_ & set(leg.pools)]
+                legs = [leg for leg in self.legs if any(self._aimed(leg, pool) for pool in open_)]
                 number, count = number + 1, min(2 * count, MOST - batches.sent)
                 if not legs or count < REQUESTS:
                     return [*runs, self._together(people, state, batches)]
@@ -139,7 +158,14 @@ class Measuring:
         requests = people.browse(max(count, len(legs)), seed=seed)
         for number, leg in enumerate(legs):
             mine = [type(r)(r.client, leg.path(r.path)) for r in requests[number :: len(legs)]]
-            sample = send(self.twin.running, people, mine, door=leg.door, cookies=cookies[leg.door.host])
+            sample = send(
+                self.twin.running,
+                people,
+                mine,
+                concurrency=_AT_ONCE[leg.door.protocol],
+                door=leg.door,
+                cookies=cookies[leg.door.host],
+            )
             batches.fates[leg] += sample.fates
             batches.paths[leg] += [request.path for request in mine]
             batches.seconds += sample.seconds
@@ -149,14 +175,21 @@ class Measuring:
         paths: list[str] = []
         layer_4 = False
         for leg, these in batches.fates.items():
+            aimed = self._aimed(leg, pool.name)
             for fate, path in zip(these, batches.paths[leg], strict=True):
-                if fate.server in pool.members or (not fate.server and fate.failure and pool.name in leg.pools):
+                # A server of several pools, and a failure, belong to the pool that the request was meant for.
+                own = fate.server in pool.members and (aimed or fate.server not in self._shared)
+                if own or (aimed and not fate.server and fate.failure):
                     fates.append(fate)
                     paths.append(path)
                     layer_4 |= leg.door.protocol == "tcp"
         unit = "request" if len(people.clients) == 1 else "connection" if layer_4 else "auto"
         verdict = self._verdict(pool.serving() or tuple(pool.members), people, state, fates, unit, paths)
         return Run(pool.name, people.name, state, tuple(fates), batches.seconds, verdict)
+
+    def _aimed(self, leg: Leg, pool: str) -> bool:
+        """Whether requests of the leg may be for the pool; all may where reading found no way to it."""
+        return pool in leg.pools or not any(pool in other.pools for other in self.legs)
 
     def _verdict(
         self,
@@ -184,14 +217,20 @@ class Measuring:
         """All servers that should serve, whichever pool they are in: is everything on one of them?"""
         nodes = tuple(dict.fromkeys(node for pool in self.pools for node in pool.serving()))
         fates = [fate for these in batches.fates.values() for fate in these]
-        verdict = self._verdict(nodes, people, state, fates, "request" if len(people.clients) == 1 else "auto", ())
-        return Run("", people.name, state, tuple(fates), batches.seconds, _on_one_only(verdict))
+        unit = "request" if len(people.clients) == 1 else "auto"
+        verdict = self._verdict(nodes, people, state, fates, unit, ())
+        usual = [fate for leg, these in batches.fates.items() if not leg.prefix for fate in these]
+        first = self._verdict(nodes, people, state, usual, unit, ())
+        return Run("", people.name, state, tuple(fates), batches.seconds, _on_one_only(verdict), _on_one_only(first))
+
+
+def _nothing_came(batches: Batches) -> bool:
+    """Whether the balancer failed every request of a kind that may pass: those it refuses or loses at once."""
+    return all(fate.failure in _NOT_YET for fates in batches.fates.values() for fate in fates)
 
 
 def _on_one_only(verdict: SpreadVerdict) -> SpreadVerdict:
     """Of several pools, each gets what its pages bring: too much is only nearly everything on one server."""
-    from dataclasses import replace
-
     nearly = verdict.share.get(verdict.hottest, 0.0) >= _NEARLY_ALL
     if verdict.spread in (Spread.CONCENTRATED, Spread.UNDECIDED) and not nearly:
         return replace(verdict, spread=Spread.EVEN)

@@ -76,10 +76,12 @@ def headline(found: Inspection) -> str:
         return _undecided(open_[0])
     judged = [pool for pool in found.pools if pool.verdict is Spread.EVEN]
     number = sum(len(run.share) for pool in judged for run in pool.runs[:1])
+    worst = max(runs, key=lambda run: run.failed / max(1, run.requests))
+    but = f", but {worst.failed:,} of {worst.requests:,} requests failed ({worst.happened})" if worst.failed else ""
     if number == 1:
-        return "the only server answers everything"
+        return f"the only server answers everything{but}"
     pools = "" if len(judged) == 1 else f" of {_number(len(judged))} pools"
-    return f"{_number(number)} servers{pools} get their share"
+    return f"{_number(number)} servers{pools} get their share{but}"
 
 
 def _broken(run: RunReport) -> str:
@@ -140,6 +142,7 @@ def _sent(run: RunReport) -> str:
     parts = [
         f"{_many(run.requests, 'request')} from {_many(run.sent_by, 'client')} in {_many(run.networks, 'network')}"
     ]
+    parts += [f"{run.units:,} pages"] if run.unit == "page" else []
     parts += [run.happened, f"{run.failed:,} failed", f"{run.seconds:.1f} s"]
     return ", ".join(parts)
 

@@ -20,10 +20,10 @@ called ``concentrated`` in at most one run of 10,000, however often one looks.
 
 ``even`` needs proof as well: for every server, a true share of 1.5 times the fair one would have shown a count as low
 as the one seen with probability ≤ β/N (Chernoff: n·KL(observed ‖ 1.5·fair) ≥ ln(N/β)), and a silent server would have
-been hit. β is 1e-3: a server that truly takes 1.5 times its fair share or more goes unnoticed in at most one run of
-1,000. Where the units are clients or pages there are only so many of them: from 210 on, "no server has 1.5 times its
-fair share" is taken for even although the bound is weaker (a pool of four hashed over 210 clients). Otherwise the
-verdict is ``undecided`` and more units are needed.
+been hit. β is 1e-4 for each look, so a server that truly takes 1.5 times its fair share or more goes unnoticed in less
+than one run of 1,000, if one looks ten times or less. Where the units are clients or pages there are only so many of
+them: from 210 on, "no server has 1.5 times its fair share" is taken for even although the bound is weaker (a pool of
+four hashed over 210 clients). Otherwise the verdict is ``undecided`` and more units are needed.
 
 Two verdicts are not about counts. ``broken``: every request of a run failed, or the balancer refused the config.
 ``skewed-as-declared``: a concentration whose owner wrote down that it is meant; whoever knows that says so, with
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from autograder.traffic.sample import Sample
 
 ALPHA = 1e-4
-BETA = 1e-3
+BETA = 1e-4
 ENOUGH_CLIENTS = 210
 """Also enough pages, where those are the units."""
 UNITS = ("request", "client", "page", "connection")
@@ -91,7 +91,10 @@ def as_declared(spread: Spread) -> Spread:
 
 @dataclass(frozen=True)
 class SpreadVerdict:
-    """The judgement of one sample. Shares are of answered requests and sum to 1; servers without any have 0."""
+    """The judgement of one sample.
+
+    Shares are of answered requests (of pages, where those are the units) and sum to 1; servers without any have 0.
+    """
 
     spread: Spread
     share: Mapping[str, float]
@@ -143,23 +146,15 @@ def judge_spread(
         return SpreadVerdict(spread, share, dict(fair), 0.0, 0.0, "", tuple(fair), 0, "request", 0.0)
     chosen = _unit(met) if unit == "auto" else unit
     units = _units(met, chosen)
+    total = sum(units.values())
+    if chosen == "page":  # which of them are asked for how often is not the balancer's doing
+        share = {name: units.get(name, 0) / total for name in fair}
     ratios = {name: share[name] / fair[name] for name in fair}
     hottest = max(ratios, key=lambda name: ratios[name])
     silent = tuple(name for name in fair if not share[name])
-    # Which pages are asked for how often is our choice, not the balancer's.
-    total = sum(units.values())
-    peak = max(units.get(name, 0) / total / fair[name] for name in fair) if chosen == "page" else ratios[hottest]
-    evidence = log_e_value(units, fair)
-    if sample.failed == len(sample.fates):
-        spread = Spread.BROKEN
-    elif evidence >= math.log(1 / ALPHA) and (peak >= CONCENTRATED_AT or silent):
-        spread = Spread.CONCENTRATED
-    elif not silent and (_surely_even(units, fair) or _even_enough(units, chosen, peak)):
-        spread = Spread.EVEN
-    else:
-        spread = Spread.UNDECIDED
+    broken = sample.failed == len(sample.fates)
     return SpreadVerdict(
-        spread=spread,
+        spread=Spread.BROKEN if broken else decide(units, share, fair, chosen),
         share=share,
         fair=dict(fair),
         peak_to_fair=ratios[hottest],
@@ -168,8 +163,22 @@ def judge_spread(
         silent=silent,
         units=total,
         unit=chosen,
-        log_e_value=evidence,
+        log_e_value=log_e_value(units, fair),
     )
+
+
+def decide(units: Mapping[str, int], share: Mapping[str, float], fair: Mapping[str, float], unit: str) -> Spread:
+    """The decision itself: ``even``, ``concentrated`` or ``undecided``, from counts of units and shares of requests.
+
+    ``units`` has at least one. See the module for formulas and error rates.
+    """
+    peak = max(share[name] / part for name, part in fair.items())
+    silent = not all(share[name] for name in fair)
+    if log_e_value(units, fair) >= math.log(1 / ALPHA) and (peak >= CONCENTRATED_AT or silent):
+        return Spread.CONCENTRATED
+    if not silent and (_surely_even(units, fair) or _even_enough(units, unit, peak)):
+        return Spread.EVEN
+    return Spread.UNDECIDED
 
 
 def log_e_value(counts: Mapping[str, int], fair: Mapping[str, float]) -> float:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.judge.spread import ALPHA, Spread, judge_spread, log_e_value
+from autograder.judge.spread import ALPHA, Spread, as_declared, decide, judge_spread, log_e_value, worst
 from autograder.traffic.sample import Fate, Sample
 
 FAIR3 = {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}
@@ -111,3 +112,95 @@ def test_the_e_value_is_the_stated_formula() -> None:
     # Three heads in a row against a fair coin: (1/2 · 3/4 · 5/6) / (1/2)³ with the Dirichlet(½, ½) predictive.
     expected = math.log((1 / 2) * (3 / 4) * (5 / 6) / (1 / 2) ** 3)
     assert log_e_value({"heads": 3}, {"heads": 0.5, "tails": 0.5}) == pytest.approx(expected)
+
+
+def surfed(count: int, pages: int, dice: random.Random) -> tuple[list[str], list[str]]:
+    """Paths, and the servers that a hash over paths sends them to; each request from a client of its own."""
+    home = drawn(FAIR3, pages, dice)
+    asked = [dice.randrange(pages) for _ in range(count)]
+    return [f"/item/{page}" for page in asked], [home[page] for page in asked]
+
+
+def test_pages_are_counted_where_each_page_meets_one_server_only() -> None:
+    dice = random.Random(11)
+    paths, servers = surfed(900, 300, dice)
+    verdict = judge_spread(sample(servers), FAIR3, paths=paths)
+    assert (verdict.unit, verdict.units, verdict.spread) == ("page", len(set(paths)), Spread.EVEN)
+    # A few pages decide nothing, however often they are asked for.
+    few = ["/a"] * 500 + ["/b"] * 100 + ["/c"] * 100
+    verdict = judge_spread(sample(["a"] * 500 + ["b"] * 100 + ["a"] * 100), FAIR3, paths=few)
+    assert (verdict.unit, verdict.units, verdict.spread) == ("page", 3, Spread.UNDECIDED)
+
+
+def test_pages_say_nothing_where_all_of_them_meet_the_same_server() -> None:
+    paths = ["/a", "/b"] * 50
+    verdict = judge_spread(sample(["a"] * 100), FAIR3, paths=paths)
+    assert (verdict.unit, verdict.spread) == ("request", Spread.CONCENTRATED)
+
+
+def test_paths_must_be_as_many_as_fates() -> None:
+    with pytest.raises(ValueError, match="2 paths for 3 fates"):
+        judge_spread(sample(["a", "b", "c"]), FAIR3, paths=["/", "/"])
+
+
+def test_connections_that_are_kept_count_once() -> None:
+    home = drawn(FAIR3, 30, random.Random(3))
+    kept = judge_spread(sample([home[n % 30] for n in range(600)], clients=30), FAIR3, unit="connection")
+    anew = judge_spread(sample(["a", "b", "c"] * 200), FAIR3, unit="connection")
+    assert (kept.units, anew.units, anew.spread) == (30, 600, Spread.EVEN)
+
+
+def test_a_run_without_any_answer_is_broken() -> None:
+    fates = tuple(Fate(n, "198.19.1.1", 502, "5xx-balancer", 1.0, "") for n in range(20))
+    assert judge_spread(Sample("many", "many clients", fates, 1.0), FAIR3).spread is Spread.BROKEN
+    own = tuple(Fate(n, "198.19.1.1", 500, "5xx-server", 1.0, "abc"[n % 3]) for n in range(300))
+    assert judge_spread(Sample("many", "many clients", own, 1.0), FAIR3).spread is Spread.BROKEN
+
+
+def test_one_server_has_nothing_to_share() -> None:
+    assert judge_spread(sample(["a"] * 10), {"a": 1.0}).spread is Spread.EVEN
+
+
+def test_answers_of_servers_that_should_not_serve_are_left_out() -> None:
+    verdict = judge_spread(sample(["a", "b", "c", "old"] * 150), FAIR3)
+    assert (verdict.units, verdict.spread, sum(verdict.share.values())) == (450, Spread.EVEN, pytest.approx(1))
+
+
+@given(st.lists(st.sampled_from(list(Spread))))
+def test_the_worst_verdict_is_one_of_them_whatever_the_order(verdicts: list[Spread]) -> None:
+    found = worst(verdicts)
+    assert found is worst(reversed(verdicts))
+    assert found in verdicts or (not verdicts and found is Spread.IDLE)
+    assert worst([*verdicts, Spread.BROKEN]) is Spread.BROKEN
+    assert worst([found, Spread.IDLE]) is found
+
+
+def test_only_a_concentration_can_be_declared() -> None:
+    changed = {spread: as_declared(spread) for spread in Spread if as_declared(spread) is not spread}
+    assert changed == {Spread.CONCENTRATED: Spread.SKEWED_AS_DECLARED}
+
+
+def test_looking_after_every_batch_keeps_the_stated_rates() -> None:
+    """The default effort: 300 requests, then twice as many again and again while undecided.
+
+    3,000 fair runs of three servers without a false alarm prove a rate below 1e-3 (95 % sure, by the rule of three);
+    that it is at most 1e-4 is Ville's inequality, which needs no simulation. 3,000 runs with 1.5 times the fair share
+    on one server and none called even prove the same of misses; Chernoff's bound puts them at 1e-4 for each look.
+    """
+    dice = random.Random(20230301)
+    half = {"a": 1 / 2, "b": 1 / 4, "c": 1 / 4}
+    assert [ends(FAIR3, dice) for _ in range(3000)].count(Spread.CONCENTRATED) == 0
+    assert [ends(half, dice) for _ in range(3000)].count(Spread.EVEN) == 0
+
+
+def ends(truth: dict[str, float], dice: random.Random) -> Spread:
+    """The verdict of one run, looked at after every batch."""
+    counts: Counter[str] = Counter()
+    found = Spread.UNDECIDED
+    for batch in (300, 600, 1200, 2400):
+        counts.update(drawn(truth, batch, dice))
+        total = counts.total()
+        found = decide(counts, {name: counts[name] / total for name in FAIR3}, FAIR3, "request")
+        if found is not Spread.UNDECIDED:
+            break
+    return found

@@ -1,0 +1,64 @@
+"""Small whole configs, as somebody might have them in production."""
+
+from __future__ import annotations
+
+ADDRESSES = ("10.20.1.11:8080", "10.20.1.12:8080", "10.20.2.13:8080")
+
+
+def nginx(pool: str, location: str = "proxy_pass http://shop;", more: str = "") -> str:
+    """A site with the pool ``shop``."""
+    return f"""events {{}}
+http {{
+    {more}
+    upstream shop {{
+        {pool}
+    }}
+    server {{
+        listen 80;
+        location / {{ {location} }}
+    }}
+}}
+"""
+
+
+def servers(*settings: str) -> str:
+    """Nginx server lines with a setting each."""
+    return "\n        ".join(f"server {at} {said};" for at, said in zip(ADDRESSES, settings, strict=False))
+
+
+EVEN = nginx(servers("", "", ""))
+SKEWED = nginx(servers("weight=100", "", ""))
+MEANT = nginx("# manyhands: intended the big machine\n        " + servers("weight=100", "", ""))
+STICKY = nginx("hash $remote_addr consistent;\n        " + servers("", "", ""))
+PAGES = nginx("hash $uri consistent;\n        " + servers("", "", ""))
+REFUSED = nginx("sevrer 10.20.1.11:8080;")
+BYPASSED = nginx(servers("", "", ""), "proxy_pass http://10.20.1.11:8080;")
+ONE = nginx("server 10.20.1.11:8080;\n        # server 10.20.1.12:8080;")
+BACKUP = nginx(servers("", "", "backup"))
+TCP = f"""events {{}}
+stream {{
+    upstream db {{
+        {servers("", "", "")}
+    }}
+    server {{ listen 5432; proxy_pass db; }}
+}}
+"""
+HAPROXY = """defaults
+    mode http
+    timeout connect 1s
+    timeout client 10s
+    timeout server 10s
+
+frontend web
+    bind :80
+    default_backend shop
+
+backend shop
+    balance roundrobin
+    server one 10.20.1.11:8080{one}
+    server two 10.20.1.12:8080
+    server three 10.20.2.13:8080
+"""
+HAPROXY_EVEN = HAPROXY.format(one="")
+HAPROXY_SKEWED = HAPROXY.format(one=" weight 200")
+HAPROXY_UNREACHABLE = HAPROXY.format(one="").replace("balance", "http-request return status 500\n    balance")
