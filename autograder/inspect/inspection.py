@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from autograder.stack.proxies.reading import Needs
     from autograder.stack.twin.twin import Twin
 
-_ONE_SERVER = "one-server-pool"
+_ALONE = ("one-server-pool", "left-down", "backup-left")
+"""Mistakes that leave one machine to serve."""
 _FAILING = 0.01
 """A pool shows failures if it failed this part of a run's requests."""
 
@@ -80,7 +81,9 @@ def inspect(config: Config, wishes: Wishes, say: Callable[[str], None] | None = 
                     if say is not None:
                         say(f"{config.name}: {clients}, {state}…")
                     runs += measuring.run(clients, state)
-            return _joined(config, twin, measuring.pools, runs, reading.result(), notes)
+            findings = reading.result()
+            runs, said_of_hosts = _by_host(measuring, runs, findings)
+            return _joined(config, twin, measuring.pools, runs, findings, (*notes, *said_of_hosts))
 
 
 def _findings(config: Config, wishes: Wishes) -> tuple[Finding, ...]:
@@ -123,6 +126,29 @@ def _measuring(twin: Twin, config: Config, wishes: Wishes) -> Measuring:
     }
     pools = dict.fromkeys(upstream.pool for upstream in twin.needs.upstreams)
     return Measuring(twin, legs(twin.doors, prefixes(config.files, config.main, config.proxy, pools)), nodes)
+
+
+def _by_host(measuring: Measuring, runs: list[Run], findings: Sequence[Finding]) -> tuple[list[Run], tuple[str, ...]]:
+    """Take back what is no concentration: all traffic asked for one name, and it is names that are dealt out.
+
+    That takes traffic of its own, so it is asked only where no line explains what was seen.
+    """
+    explained = {finding.pool for finding in findings}
+    hot = {run.pool for run in runs if run.pool and run.verdict.spread is Spread.CONCENTRATED} - explained
+    tried = {pool: number for pool in hot if (number := measuring.host_decides(pool))}
+    if not tried:
+        return runs, ()
+    open_ = [
+        replace(run, verdict=replace(run.verdict, spread=Spread.UNDECIDED), first_pages=None)
+        if run.verdict.spread is Spread.CONCENTRATED and (run.pool in tried or not run.pool)
+        else run
+        for run in runs
+    ]
+    return open_, tuple(
+        f"pool {pool}: each of {number} host names met one server, and not all the same one; "
+        "all counted requests asked for one name, which says nothing about the names in use"
+        for pool, number in tried.items()
+    )
 
 
 def _joined(
@@ -193,7 +219,7 @@ def _whole(config: Config, pools: Sequence[Pool], run: Run, findings: Sequence[F
     if len(verdict.fair) == 1:
         # One machine is no concentration unless the config lists more, or is known to have had more.
         same = any(pool.listed > 1 for pool in mine)
-        spread = Spread.CONCENTRATED if same or any(f.mistake == _ONE_SERVER for f in findings) else spread
+        spread = Spread.CONCENTRATED if same or any(f.mistake in _ALONE for f in findings) else spread
     elif first and first.spread is Spread.CONCENTRATED and places:
         spread = Spread.CONCENTRATED
     for pool in mine:

@@ -28,7 +28,7 @@ def intention(files: Mapping[str, bytes], places: Iterable[tuple[str, int]]) -> 
     for file, line in places:
         lines = files.get(file, b"").decode("utf-8", "replace").split("\n")
         here = lines[line - 1 : line]
-        above = [text for text in lines[max(0, line - 2) : line - 1] if text.lstrip().startswith("#")]
+        above = [text for text in lines[max(0, line - 2) : max(0, line - 1)] if text.lstrip().startswith("#")]
         for text in (*here, *above):
             if match := _INTENDED.search(text):
                 return match[1].strip() or "meant so"

@@ -32,6 +32,8 @@ _AT_ONCE = {"http/1.1": 32, "h2": 32, "tcp": 128}
 _SETTLING_S = 4.0
 """So long a balancer may take, once started, until it knows its servers (those it finds by DNS, say)."""
 _PAUSE_S = 0.2
+_HOSTS = 8
+_EACH_HOST = 10
 _NEARLY_ALL = 0.9
 """Of all servers that a config knows, one that gets this part of everything gets everything but for a rest."""
 _NOT_YET = ("5xx-balancer", "refused")
@@ -118,8 +120,10 @@ class Measuring:
         self.legs = legs
         self.pools = pools_of(twin)
         self.capacity = capacity
-        places = Counter(node for pool in self.pools for node in pool.members)
-        self._shared = {node for node, number in places.items() if number > 1}
+        self._shared = defaultdict[str, list[str]](list)
+        for pool in self.pools:
+            for node in pool.members:
+                self._shared[node].append(pool.name)
 
     def run(self, clients: str, state_name: str) -> list[Run]:
         """Every pool under one population in one state, then all servers together (a run of the pool ``""``)."""
@@ -140,6 +144,21 @@ class Measuring:
                 number, count = number + 1, min(2 * count, MOST - batches.sent)
                 if not legs or count < REQUESTS:
                     return [*runs, self._together(people, state, batches)]
+
+    def host_decides(self, pool: str) -> int:
+        """How many host names were tried, if each of them met one server but not all the same one; else 0."""
+        people = population("many")
+        met: list[str] = []
+        for leg in [leg for leg in self.legs if self._aimed(leg, pool) and leg.door.protocol != "tcp"][:1]:
+            for number in range(_HOSTS):
+                door = replace(leg.door, host=f"many-hands-{number}.{leg.door.host.partition('.')[2] or 'example'}")
+                requests = [type(r)(r.client, leg.path(r.path)) for r in people.browse(_EACH_HOST, seed=number)]
+                counts = send(self.twin.running, people, requests, door=door).counts()
+                if counts:
+                    met.append(max(counts, key=lambda node: counts[node]))
+                    if max(counts.values()) < _NEARLY_ALL * sum(counts.values()):
+                        return 0
+        return len(met) if len(set(met)) > 1 else 0
 
     def _victim(self) -> str:
         """Whom states happen to: the first server of a pool in which another can take over."""
@@ -178,7 +197,10 @@ class Measuring:
             aimed = self._aimed(leg, pool.name)
             for fate, path in zip(these, batches.paths[leg], strict=True):
                 # A server of several pools, and a failure, belong to the pool that the request was meant for.
-                own = fate.server in pool.members and (aimed or fate.server not in self._shared)
+                rivals = self._shared.get(fate.server, ())
+                own = fate.server in pool.members and (
+                    pool.name in leg.pools or not any(rival in leg.pools for rival in rivals)
+                )
                 if own or (aimed and not fate.server and fate.failure):
                     fates.append(fate)
                     paths.append(path)

@@ -101,6 +101,8 @@ def _uneven(run: RunReport) -> str:
 
 
 def _undecided(run: RunReport) -> str:
+    if run.share.get(run.hottest, 0.0) >= 0.9 and run.sent_by > 100:
+        return "the host name decides about the server, and one name is too few to tell"
     units = f"{run.units} {run.unit}{'' if run.units == 1 else 's'}"
     return f"{units} decided anything, too few to tell; try --clients many"
 

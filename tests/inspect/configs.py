@@ -31,6 +31,17 @@ SKEWED = nginx(servers("weight=100", "", ""))
 MEANT = nginx("# manyhands: intended the big machine\n        " + servers("weight=100", "", ""))
 STICKY = nginx("hash $remote_addr consistent;\n        " + servers("", "", ""))
 PAGES = nginx("hash $uri consistent;\n        " + servers("", "", ""))
+SITES = nginx("hash $host consistent;\n        " + servers("", "", "")).replace(
+    "listen 80;", "listen 80; server_name a.example b.example c.example d.example *.shop.example;"
+)
+TWICE = nginx("server 10.20.1.11:8080;\n        server 10.20.1.11:8080;")
+LEFT_DOWN = nginx(servers("", "down", "down"))
+SHARED = nginx(servers("", "", ""), more="upstream green { server 10.20.1.11:8080; server 10.20.3.14:8080; }")
+APART = nginx(
+    servers("", "", ""),
+    "proxy_pass http://shop; } location /api/ { proxy_pass http://api; ",
+    "upstream api { server 10.20.4.1:80; server 10.20.4.2:80; }",
+)
 REFUSED = nginx("sevrer 10.20.1.11:8080;")
 BYPASSED = nginx(servers("", "", ""), "proxy_pass http://10.20.1.11:8080;")
 ONE = nginx("server 10.20.1.11:8080;\n        # server 10.20.1.12:8080;")
