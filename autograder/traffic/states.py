@@ -75,7 +75,8 @@ def in_state(running: RunningStack, name: str, victim: str = "", door: Door | No
     running.bring_back()
     try:
         with _BACKGROUND.get(name, _nothing)(running, door):
-            _HAPPENS.get(name, lambda *_: None)(running, hit, door)
+            if name in _HAPPENS:
+                _HAPPENS[name](running, hit, door)
             yield state
     finally:
         running.bring_back()
