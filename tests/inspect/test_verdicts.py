@@ -133,3 +133,23 @@ def test_why_the_balancer_refuses_a_config_is_said(tmp_path: Path, capsys: pytes
     path = inspected(tmp_path, "nginx.conf", configs.REFUSED)
     assert main(["inspect", str(path)]) == 2
     assert 'broken: nginx refuses it: nginx.conf:5: unknown directive "sevrer"' in capsys.readouterr().out
+
+
+def test_failures_belong_to_the_pool_they_were_meant_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = inspected(tmp_path, "haproxy.cfg", configs.HAPROXY_UNREACHABLE)
+    assert main(["inspect", str(path), "--json"]) == 2
+    (pool,) = json.loads(capsys.readouterr().out)["pools"]
+    assert (pool["verdict"], pool["runs"][0]["requests"], pool["runs"][0]["failed"]) == ("broken", 300, 300)
+
+
+def test_a_mistake_is_observed_where_requests_fail_and_not_where_none_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = configs.HAPROXY_EVEN.replace("mode http", "mode http\n    retries 0")
+    path = inspected(tmp_path, "haproxy.cfg", text)
+    seen = {}
+    for state in ("all-up", "one-down"):
+        main(["inspect", str(path), "--json", "--state", state])
+        mistakes = json.loads(capsys.readouterr().out)["mistakes"]
+        seen[state] = [mistake["observed"] for mistake in mistakes if mistake["id"] == "never-checked"]
+    assert seen == {"all-up": [False], "one-down": [True]}
