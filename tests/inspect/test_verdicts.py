@@ -145,7 +145,7 @@ def test_failures_belong_to_the_pool_they_were_meant_for(tmp_path: Path, capsys:
 def test_a_mistake_is_observed_where_requests_fail_and_not_where_none_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = configs.HAPROXY_EVEN.replace("mode http", "mode http\n    retries 0")
+    text = configs.HAPROXY_EVEN.replace("timeout connect 1s", "timeout connect 50ms")
     path = inspected(tmp_path, "haproxy.cfg", text)
     seen = {}
     for state in ("all-up", "one-down"):
