@@ -15,7 +15,7 @@ from autograder.errors import ManyHandsError
 from autograder.stack.model import CLIENTS, Balancer, Door, Server, Stack
 from autograder.stack.running import RunningStack, open_stack
 from autograder.traffic.clients import Client, Population
-from autograder.traffic.send import send
+from autograder.traffic.send import Cookies, send
 
 IN_FLIGHT = 32
 DOORS = {"nginx answers itself": 80, "three counting servers": 81}
@@ -64,12 +64,18 @@ def _beside(
         "benchmark",
         tuple(Client(f"198.19.{n}.10", keep_alive, "Firefox/145.0") for n in range(1, IN_FLIGHT + 1)),
         f"{IN_FLIGHT} clients",
+        stream="/",  # wrk asks for one page
     )
+    session = f"{int(time.time())}.benchmark"
     theirs, ours = [], []
     count = 4000
     for turn in range(rounds + 1):
-        theirs.append(_wrk(running, program, door, seconds, keep_alive=keep_alive))
-        sample = send(running, crowd, crowd.browse(count, seed=turn), concurrency=IN_FLIGHT, door=door)
+        theirs.append(_wrk(running, program, door, seconds, session, keep_alive=keep_alive))
+        # Both bring a session from the first request on: nobody is given one, and the same bytes go over the wire.
+        cookies = Cookies()
+        cookies.jars = {client: [["shop_session", "/", session, None]] for client in range(IN_FLIGHT)}
+        requests = crowd.browse(count, seed=turn)
+        sample = send(running, crowd, requests, concurrency=IN_FLIGHT, door=door, cookies=cookies)
         wrong = sample.failed - sample.failures.get("forged", 0)  # a page of nginx's own is forged, and welcome here
         if wrong:
             raise ManyHandsError(f"{wrong} of {count} requests failed: {sample.failures}")
@@ -80,13 +86,10 @@ def _beside(
     return {"wrk": round(one), "ours": round(other), "ratio": round(other / one, 3)}
 
 
-def _wrk(running: RunningStack, program: str, door: Door, seconds: float, *, keep_alive: bool) -> float:
+def _wrk(running: RunningStack, program: str, door: Door, seconds: float, session: str, *, keep_alive: bool) -> float:
     argv = [program, "-t2", f"-c{IN_FLIGHT}", f"-d{max(1, round(seconds))}", f"http://{door.address}:{door.port}/"]
     argv += ["-H", f"Host: {door.host}", "-H", "User-Agent: Firefox/145.0", "-H", "X-Request-Nonce: aaaaaaaaaaaa-10000"]
-    # Our clients keep the session that they are given: wrk brings one too, so that neither makes more work.
-    argv += ["-H", f"Cookie: shop_session={int(time.time())}.benchmark"]
-    if not keep_alive:
-        argv += ["-H", "Connection: close"]
+    argv += ["-H", f"Cookie: shop_session={session}", "-H", f"Connection: {'keep-alive' if keep_alive else 'close'}"]
     ran = running.machines.run(CLIENTS, argv, timeout=seconds + 10)
     match = re.search(r"Requests/sec:\s*([\d.]+)", ran.out)
     if ran.exit_code or match is None:
