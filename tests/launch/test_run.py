@@ -46,6 +46,7 @@ class Terminal:
         self.master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (40, 130))
         environment = {**os.environ, "TERM": "xterm"}
+        environment.pop("COLUMNS", None)  # the terminal's own size counts
         self.process = subprocess.Popen(
             [*COMMAND, *words],
             cwd=ROOT,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from autograder.stack.dialects import cgi, fastcgi, http2, mysql, smtp, tcp
 from autograder.stack.dialects.stream import HELD_LIMIT
+from tests.loops import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -361,7 +362,7 @@ def test_servers_that_greet_do_so_only_after_silence(speaks: str, says: str, gre
         server.close()
         return greeted, answered
 
-    greeted, answered = asyncio.run(asyncio.wait_for(talk(), 10))
+    greeted, answered = run(asyncio.wait_for(talk(), 10))
     assert greeting in greeted
     assert answered == b"r1\n"
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from autograder.stack.dialects.http1 import HTTP1
 from autograder.stack.dialects.preface import UNDECIDED, header_length
 from autograder.stack.shop import Shop, ShopSpec
+from tests.loops import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ def _talk(folder: Path, pieces: list[bytes]) -> tuple[bytes, list[str]]:
         connection.connection_lost(None)
         return wire.written
 
-    written = asyncio.run(go())
+    written = run(go())
     return written, [line.split()[0] for line in (folder / "journal" / "s").read_text().splitlines()]
 
 

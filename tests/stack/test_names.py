@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.stack.names import Names, answer
+from tests.loops import run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -160,9 +161,9 @@ def test_it_serves_udp_and_tcp_after_any_garbage() -> None:
             assert len(DNSRecord.parse(await reader.readexactly(length)).rr) == 2
         writer.close()
 
-    asyncio.run(served(talk))
+    run(served(talk))
 
 
 def test_an_address_that_is_not_ours_is_refused() -> None:
     with pytest.raises(OSError, match="assign"):
-        asyncio.run(answer({"resolvers": ["192.0.2.1:53"], "names": []}))
+        run(answer({"resolvers": ["192.0.2.1:53"], "names": []}))
