@@ -39,6 +39,7 @@ _NO_CHANCE = {
     "haproxy": re.compile(r"^(?!.*(balance (?!roundrobin|static-rr|leastconn|first)|stick|cookie))", re.DOTALL),
 }
 """Configs that leave nothing to chance but where the balancer begins."""
+_TRIES = 4
 _EACH_REQUEST = re.compile(r"\$request_id|\brandom\b|%\[rand|\buuid\b")
 
 
@@ -97,6 +98,17 @@ def tolerance(case: Example | LookAlike, clients: str, part: float) -> float:
 
 @pytest.mark.parametrize(("case", "clients"), CLAIMS)
 def test_a_claimed_share_is_what_traffic_shows(stacks: Stacks, case: Example | LookAlike, clients: str) -> None:
+    # What depends on a balancer's own clock (checks, slow starts) shows only if traffic meets it in time, and a busy
+    # machine may be late for that. A claim that is false is false each time.
+    for _ in range(_TRIES - 1 if case.state != "all-up" else 0):
+        with contextlib.suppress(AssertionError):
+            prove(stacks, case, clients)
+            return
+    prove(stacks, case, clients)
+
+
+def prove(stacks: Stacks, case: Example | LookAlike, clients: str) -> None:
+    """Send traffic and compare what was counted with what is claimed."""
     sample = measured(stacks, case, clients)
     got = {server: count / REQUESTS for server, count in sample.counts().items()}
     for server, part in case.share[clients].items():
