@@ -61,9 +61,10 @@ desk_become_user() {
 }
 
 # End the containers whose client on this machine was killed together with the watch over it: a client names its container.
+# An image that is being built has containers with that label, too, but not with such a name.
 desk_end_orphans() {
   local one running
-  for one in $(docker ps --all --filter "label=manyhands.desk.by=$by" --format '{{.Names}}'); do
+  for one in $(docker ps --all --filter "label=manyhands.desk.by=$by" --filter "name=^manyhands-desk-" --format '{{.Names}}'); do
     running=$(ps -axww -o command=)
     [[ $running == *"$one"* ]] || docker rm --force "$one" >/dev/null 2>&1 || true
   done
