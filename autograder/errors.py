@@ -55,3 +55,10 @@ def _rebuild(
     error = kind.__new__(kind)
     ManyHandsError.__init__(error, what, where=where, why=why, remedy=remedy, exit_code=exit_code)
     return error
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """What to do about an unknown word: the one that was probably meant, else all that there are."""
+    words = list(known)
+    close = nearest(word, words)
+    return f"did you mean {close!r}?" if close else f"use one of: {', '.join(words)}"

@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from autograder.errors import ManyHandsError, nearest
+from autograder.errors import ManyHandsError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,7 +166,7 @@ class Stack:
         raise StackError(
             what=f"this stack has no server called {name!r}",
             why=f"its servers are {', '.join(known)}",
-            remedy=_nearest(name, known),
+            remedy=suggestion(name, known),
         )
 
     def fair_shares(self) -> dict[str, float]:
@@ -241,7 +241,7 @@ class _Reader:
         for key, value in values.items():
             low, high = _RANGES.get(key, (1, 65535))
             if key in _WORDS and value not in _WORDS[key]:
-                raise self._error(f"unknown {key} {value!r}", key, _nearest(value, _WORDS[key]), table)
+                raise self._error(f"unknown {key} {value!r}", key, suggestion(value, _WORDS[key]), table)
             if isinstance(value, int | float) and not low <= value <= high:
                 raise self._error(f"{key} = {value} is out of range", key, f"use a number from {low} to {high}", table)
         return kind(**values)
@@ -258,7 +258,7 @@ class _Reader:
         for key in row:
             if key not in known:
                 where = table.heading or "the top level"
-                raise self._error(f"{where} has an unknown key {key!r}", key, _nearest(key, known), table)
+                raise self._error(f"{where} has an unknown key {key!r}", key, suggestion(key, known), table)
 
     def _table(self, heading: str, number: int) -> _Table:
         """The table under the heading's ``number``-th appearance, from 0; the whole file if there is none."""
@@ -275,8 +275,3 @@ class _Reader:
         inside = [(n, line) for n, line in lines if table is None or table.first <= n <= table.last]
         number = next((n for n, line in (*inside, *lines) if token in line), 1)
         return StackError(what, where=f"{self.path}:{number}", remedy=remedy)
-
-
-def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
-    close = nearest(word, known)
-    return f"did you mean {close!r}?" if close else f"use one of: {', '.join(known)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
-from autograder.errors import nearest
+from autograder.errors import suggestion
 from autograder.stack.balancing import RunningBalancer
 from autograder.stack.conduct import WELL, Conduct
 from autograder.stack.engine import EngineError
@@ -63,8 +63,7 @@ class RunningStack:
         """One of the balancers. Raises :class:`EngineError` if there is none of that name."""
         found = self.balancers.get(name or self.stack.balancer.name)
         if found is None:
-            close = nearest(name, list(self.balancers))
-            remedy = f"did you mean {close!r}?" if close else f"use one of: {', '.join(self.balancers)}"
+            remedy = suggestion(name, self.balancers)
             raise EngineError(f"this stack has no balancer called {name!r}", remedy=remedy)
         return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from autograder.errors import ManyHandsError, nearest
+from autograder.errors import ManyHandsError, suggestion
 
 _PAGES = ("/", "/search?q=lamp", "/basket", "/help", "/login")
 _AGENTS = ("Firefox/145.0", "Chrome/142.0", "Safari/26.1", "ManyHandsPhone/3.2")
@@ -84,9 +84,7 @@ class Population:
 def population(name: str) -> Population:
     """The population of that name, one of :data:`POPULATIONS`. Raises :class:`ManyHandsError` for any other."""
     if name not in _KINDS:
-        close = nearest(name, POPULATIONS)
-        remedy = f"did you mean {close!r}?" if close else f"use one of: {', '.join(POPULATIONS)}"
-        raise ManyHandsError(f"there are no clients called {name!r}", remedy=remedy)
+        raise ManyHandsError(f"there are no clients called {name!r}", remedy=suggestion(name, POPULATIONS))
     return _KINDS[name]
 
 

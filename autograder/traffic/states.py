@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autograder.errors import ManyHandsError, nearest
+from autograder.errors import ManyHandsError, suggestion
 from autograder.stack.conduct import Conduct
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
@@ -57,9 +57,7 @@ def state_named(name: str) -> str:
     """``name`` if it is a state. Raises :class:`ManyHandsError` with the nearest one if it is not."""
     if name in _DESCRIBED:
         return name
-    close = nearest(name, STATES)
-    remedy = f"did you mean {close!r}?" if close else f"use one of: {', '.join(STATES)}"
-    raise ManyHandsError(f"there is no state called {name!r}", remedy=remedy)
+    raise ManyHandsError(f"there is no state called {name!r}", remedy=suggestion(name, STATES))
 
 
 @contextlib.contextmanager
