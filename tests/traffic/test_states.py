@@ -61,7 +61,7 @@ def test_one_slow(running: RunningStack) -> None:
         assert "app2" in state.described
         fates = browse(running).fates
     slow = [fate.latency_ms for fate in fates if fate.server == "app2"]
-    assert min(slow) >= 20  # ten times a page's 2 ms
+    assert min(slow) >= 19  # ten times a page's 2 ms; a timer counts whole milliseconds and may be one early
 
 
 def test_one_failing_fast(running: RunningStack) -> None:
