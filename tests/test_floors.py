@@ -20,6 +20,7 @@ FLOORS = (
     "notebook",
     "launch",
     "bench",
+    "verbs",
     "cli",
     "__main__",
 )

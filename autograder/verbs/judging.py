@@ -1,0 +1,94 @@
+"""Judging a config or a lab by traffic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from autograder.verbs.verb import Engine, HAProxy, Json, Nginx, programs, say, show, verb
+
+_CLIENTS = "Who sends: a population, or all; may be given several times (many)."
+_STATES = "What has just happened: a state, or all; may be given several times (all-up)."
+_CAPACITY = "What a server can do against the others, as SERVER=NUMBER; may be given several times."
+
+
+@verb
+def verify(
+    *lab: Annotated[str, Parameter(help="Labs to verify; all of them when none is named.")],
+    engine: Engine = "local",
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart.
+
+    Every folder of the lab's files is put into a fresh stack, and real traffic is sent. Exit code 1 when a folder gets
+    something else than the lab says it must.
+
+    Examples:
+      ./manyhands verify
+      ./manyhands verify spread-the-load --engine docker
+      ./manyhands verify --json
+    """
+    from autograder.labs.catalogue import all_labs, load_lab
+    from autograder.labs.verify import verify as prove
+
+    chosen = tuple(load_lab(slug) for slug in lab) or all_labs()
+    report = prove(chosen, engine, say if sys.stderr.isatty() else None)
+    show(json.dumps(report.to_dict(), indent=2) if json_ else report.table())
+    return report.exit_code
+
+
+@verb
+def inspect(
+    *config: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Configs: files, folders, or - for standard input.")
+    ],
+    proxy: Annotated[
+        Literal["nginx", "haproxy"] | None, Parameter(show_default=False, help="Which balancer reads it, if unclear.")
+    ] = None,
+    clients: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CLIENTS)] = (),
+    state: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_STATES)] = (),
+    capacity: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CAPACITY)] = (),
+    engine: Engine = "local",
+    nginx: Nginx = None,
+    haproxy: HAProxy = None,
+    static_only: Annotated[bool, Parameter(negative="", show_default=False, help="Read it; run no traffic.")] = False,
+    help_mistake: Annotated[str, Parameter(show_default=False, help="Tell about a mistake of the catalogue.")] = "",
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Run a production config, unedited, in a sandbox; send traffic; tell which server gets how much of it, and why.
+
+    Stand-ins answer at every address the config names, so nothing is edited and nothing leaves this machine. Servers
+    are taken for equal unless --capacity says otherwise. A line "# manyhands: intended REASON" in the config, above
+    the line that it is about, says that a concentration is meant. Exit code 0 when every server gets its share, 1 when
+    the traffic is concentrated, 2 when the config is broken or could not be judged. With --static-only nothing is
+    observed: 1 says that a known mistake was read.
+
+    Examples:
+      ./manyhands inspect nginx.conf
+      ./manyhands inspect haproxy.cfg --clients office --clients many --state one-down
+      ./manyhands inspect nginx.conf --capacity 10.20.1.11=2 --json
+      ./manyhands inspect configs/ --clients all --state all
+      ./manyhands inspect --help-mistake weight-skew
+    """
+    if help_mistake:
+        from autograder.inspect.text import mistake_page
+
+        show(mistake_page(help_mistake))
+        return 0
+    from autograder.inspect import command
+    from autograder.inspect.inspection import Wishes
+    from autograder.stack.model import POPULATIONS
+    from autograder.traffic.states import STATES
+
+    wishes = Wishes(
+        command.chosen(clients, POPULATIONS, "many", "population"),
+        command.chosen(state, STATES, "all-up", "state"),
+        engine,
+        command.capacities(capacity),
+        programs(nginx, haproxy),
+        static_only,
+    )
+    return command.run(config, proxy or "", wishes, show, as_json=json_)
