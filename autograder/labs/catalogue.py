@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import ManyHandsError, nearest
-from autograder.labs.lab import Check, Lab
+from autograder.labs.lab import Check, Lab, Variant
 from autograder.stack.model import load_stack
 
 LABS = Path(__file__).resolve().parents[2] / "labs"
@@ -22,11 +22,15 @@ class LabError(ManyHandsError):
 
 def all_labs(folder: Path = LABS) -> tuple[Lab, ...]:
     """Every lab under ``folder``, in the order of their ``order`` numbers, then by name."""
-    return tuple(load_lab(slug, folder) for slug in _slugs(folder))
+    return tuple(load_lab(slug, folder=folder) for slug in _slugs(folder))
 
 
-def load_lab(slug: str, folder: Path = LABS) -> Lab:
-    """The lab called ``slug``. Raises :class:`LabError` naming the labs that exist, or what is wrong with the file."""
+def load_lab(slug: str, variant: Variant | None = None, *, folder: Path = LABS) -> Lab:
+    """The lab called ``slug``, as it is written or, with a ``variant``, as one student gets it.
+
+    The same variant is the same lab on every machine and in every process; a lab without ``[variants]`` is the same for
+    everybody. Raises :class:`LabError` naming the labs that exist, or what is wrong with the file.
+    """
     known = _slugs(folder)
     if slug not in known:
         close = nearest(slug, known)
@@ -35,7 +39,8 @@ def load_lab(slug: str, folder: Path = LABS) -> Lab:
             why=f"the labs here are: {', '.join(known) or 'none'}",
             remedy=f"did you mean {close}?" if close else "run ./manyhands labs for the list",
         )
-    return _read(folder / slug)
+    lab = _read(folder / slug)
+    return lab if variant is None else replace(lab, variant=variant)
 
 
 @cache

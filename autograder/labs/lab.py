@@ -13,6 +13,17 @@ JUDGED_BY = 1
 
 
 @dataclass(frozen=True)
+class Variant:
+    """Whose version of a lab: drawn from the class's ``seed`` for the ``student`` that grading knows by this name.
+
+    The seed is the instructor's; nothing that a learner hands in says which variant is theirs.
+    """
+
+    seed: str
+    student: str
+
+
+@dataclass(frozen=True)
 class Check:
     """One check of a lab: a question put to the running stack, worth ``points``.
 
@@ -47,6 +58,8 @@ class Lab:
     files: tuple[str, ...]
     stack: Stack
     checks: tuple[Check, ...]
+    variant: Variant | None = None
+    """Whose version this is; None for the lab as it is written."""
 
     @property
     def start(self) -> Path:

@@ -47,7 +47,7 @@ def test_a_bad_lab_file_is_refused(tmp_path: Path, old: str, new: str, says: str
     assert old in text
     (folder / "lab.toml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(LabError) as caught:
-        load_lab("spread-the-load", tmp_path)
+        load_lab("spread-the-load", folder=tmp_path)
     assert says in str(caught.value)
     assert "lab.toml" in str(caught.value)
 
@@ -55,7 +55,7 @@ def test_a_bad_lab_file_is_refused(tmp_path: Path, old: str, new: str, says: str
 def test_the_version_follows_what_decides_a_verdict(tmp_path: Path) -> None:
     folder = tmp_path / "spread-the-load"
     shutil.copytree(LABS / "spread-the-load", folder)
-    before = load_lab("spread-the-load", tmp_path).version
+    before = load_lab("spread-the-load", folder=tmp_path).version
     text = (folder / "lab.toml").read_text(encoding="utf-8")
     (folder / "lab.toml").write_text(text.replace("points = 3", "points = 4"), encoding="utf-8")
-    assert load_lab("spread-the-load", tmp_path).version != before
+    assert load_lab("spread-the-load", folder=tmp_path).version != before
