@@ -28,7 +28,7 @@ def variant_of(places: Places, student: str) -> Variant | None:
 
 
 def class_seed(places: Places) -> str:
-    """The class's seed; empty in a class without variants. Raises :class:`ManyHandsError` for a file nobody can read."""
+    """The class's seed; empty in a class without variants. Raises :class:`ManyHandsError` if it cannot be read."""
     path = places.course / _FILE
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
