@@ -3,45 +3,86 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError, nearest
-from autograder.inspect.config import read_configs
+from autograder.inspect.config import Reader, named
 from autograder.inspect.inspection import inspect
 from autograder.inspect.text import lines
 from autograder.judge.spread import worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from autograder.inspect.inspection import Wishes
     from autograder.inspect.report import Inspection
 
+FORMATS = ("text", "json", "sarif", "github", "junit")
 
-def run(words: Sequence[str], proxy: str, wishes: Wishes, show: Callable[[str], None], *, as_json: bool) -> int:
-    """Inspect every config that ``words`` name and show what was found; the exit code: the worst one."""
-    tell = _tell if sys.stderr.isatty() else None
+
+def run(words: Sequence[str], proxy: str, wishes: Wishes, show: Callable[[str], None], form: str = "text") -> int:
+    """Inspect every config that ``words`` name and show what was found; the exit code: the worst one.
+
+    ``form`` is one of :data:`FORMATS`. Raises :class:`ManyHandsError` if a single config cannot be inspected; of
+    several, and in formats that other tools read, such a one is a part of the result.
+    """
     if not words:
         raise ManyHandsError("no config is named", remedy="./manyhands inspect nginx.conf")
     for word in words:
         if word.startswith("-") and word != "-":
             raise ManyHandsError(f"Unknown option: {word}", remedy="./manyhands inspect --help")
+    names = named(words)
+    reader = Reader(proxy, None if sys.stdin is None else sys.stdin.buffer)
     found: list[Inspection] = []
-    for config in read_configs(words, proxy, sys.stdin.buffer):
-        found.append(inspect(config, wishes, tell))
-        if as_json:
-            # The object has no place for these, and nobody should miss them.
-            for said in (*found[-1].faults, *found[-1].notes):
-                print(f"manyhands: {config.name}: {said}", file=sys.stderr)
-        else:
-            if len(found) > 1:
+    for one in _inspected(names, reader, wishes, form):
+        if form == "text":
+            if found:
                 show("")
-            for line in lines(found[-1]):
+            for line in lines(one):
                 show(line)
-    if as_json:
-        show(json.dumps(_object(found), indent=2, ensure_ascii=False))
-    return _code(found)
+        else:
+            _tell_beside(one)
+        found.append(one)
+    if form != "text":
+        show(_rendered(found, form))
+    elif len(found) > 1:
+        count = Counter("not inspected" if one.trouble else one.verdict.value for one in found)
+        show(f"\n{len(found)} configs: {', '.join(f'{number} {verdict}' for verdict, number in count.most_common())}")
+    return max(one.exit_code for one in found)
+
+
+def _inspected(names: Sequence[str], reader: Reader, wishes: Wishes, form: str) -> Iterator[Inspection]:
+    if len(names) == 1 and form in ("text", "json"):
+        yield inspect(reader.read(names[0]), wishes, _tell if sys.stderr is not None and sys.stderr.isatty() else None)
+        return
+    from autograder.inspect.progress import Progress
+    from autograder.inspect.several import inspect_all
+
+    progress = Progress(sys.stderr, len(names))
+    for one in inspect_all(names, reader, wishes, progress.say):
+        progress.one_done()
+        yield one
+
+
+def _rendered(found: Sequence[Inspection], form: str) -> str:
+    if form == "json":
+        return _printable(json.dumps(_object(found), indent=2, ensure_ascii=False))
+    here = str(Path.cwd())
+    if form == "sarif":
+        from autograder.inspect.formats import sarif
+
+        return sarif.render(found, here)
+    if form == "github":
+        from autograder.inspect.formats import github
+
+        return github.render(found, here)
+    from autograder.inspect.formats import junit
+
+    return junit.render(found)
 
 
 def _object(found: Sequence[Inspection]) -> dict[str, object]:
@@ -51,8 +92,15 @@ def _object(found: Sequence[Inspection]) -> dict[str, object]:
     return {"verdict": verdict.value, "configs": [one.to_dict() for one in found]}
 
 
-def _code(found: Iterable[Inspection]) -> int:
-    return max(one.exit_code for one in found)
+def _printable(text: str) -> str:
+    """JSON in which a file's name that is no UTF-8 stays as Python has it: an escape for each odd byte."""
+    return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _tell_beside(one: Inspection) -> None:
+    """What the format may have no place for, and nobody should miss."""
+    for said in (*one.faults, *one.notes, *filter(None, [one.trouble])):
+        print(f"manyhands: {one.config}: {said}", file=sys.stderr)
 
 
 def _tell(line: str) -> None:

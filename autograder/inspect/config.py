@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import functools
 import os
 import re
 import stat
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError
-from autograder.stack.folder import FolderError, read_folder
+from autograder.inspect.folder import SKIPPED, beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,13 +20,11 @@ if TYPE_CHECKING:
 
 MAX_MAIN = 4 * 1024 * 1024
 """The largest file a balancer is started with; the largest generated ones seen in the wild are half of that."""
-SMALL = 400
-"""A folder with more files than this is nobody's config folder."""
-SMALL_BYTES = 16 * 1024 * 1024
+MOST_SEARCHED = 200_000
+"""So many files are looked at for configs, at most."""
 MAIN = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
 _SECTION = re.compile(r"^(?:global|defaults|(?:frontend|backend|listen)\s+\S+)", re.M)
 _BLOCK = re.compile(r"^\s*(?:events|http|stream|server|upstream|location|user|worker_processes)\b[^\n]*[{;]", re.M)
-_SKIPPED = (".git", ".ipynb_checkpoints")
 
 
 class ConfigError(ManyHandsError):
@@ -43,37 +43,80 @@ class Config:
     notes: tuple[str, ...] = ()
 
 
-def read_configs(words: Iterable[str], proxy: str, stdin: BinaryIO) -> Iterator[Config]:
-    """Every config of a command line: files, ``-`` for standard input, folders with main configs in or below them.
+def named(words: Iterable[str]) -> tuple[str, ...]:
+    """Every config that a command line names, once: files, ``-``, and the main configs in or below folders.
 
-    ``proxy`` is ``nginx`` or ``haproxy``, or empty to tell by name and content. Raises :class:`ConfigError`.
+    A folder without any stays what it is; reading it says so.
     """
+    found: dict[str, None] = {}
     for word in words:
-        if word == "-":
-            text = _checked(stdin.read(MAX_MAIN + 1), "standard input")
-            kind = proxy or kind_of("", text, "standard input")
-            yield Config("-", {MAIN[kind]: text}, MAIN[kind], kind)
-        elif Path(word).is_dir():
-            yield from (read_config(path, proxy) for path in _mains(Path(word)))
-        else:
-            yield read_config(Path(word), proxy)
+        inside = _mains(Path(word)) if word != "-" and _is_folder(word) else []
+        found |= dict.fromkeys(map(str, inside) if inside else [word])
+    return tuple(found)
+
+
+class Reader:
+    """Reads configs that were named. ``proxy`` is ``nginx`` or ``haproxy``, or empty to tell by name and content."""
+
+    def __init__(self, proxy: str = "", stdin: BinaryIO | None = None) -> None:
+        self._proxy = proxy
+        self._stdin = stdin
+        # Many configs may lie in one folder.
+        self._beside = functools.lru_cache(maxsize=2)(beside)
+
+    def read(self, name: str) -> Config:
+        """One config of :func:`named`. Raises :class:`ConfigError`."""
+        if name == "-":
+            return self._standard_input()
+        if _is_folder(name):
+            raise ConfigError(
+                "there is no nginx.conf and no haproxy.cfg in or below this folder",
+                where=shown(name),
+                remedy="name the file that the balancer is started with",
+            )
+        return self._file(Path(name))
+
+    def _standard_input(self) -> Config:
+        if self._stdin is None:
+            raise ConfigError("standard input is closed", remedy="name a file, or send a config: … inspect - < FILE")
+        try:
+            text = _checked(self._stdin.read(MAX_MAIN + 1), "standard input")
+        except OSError as error:
+            raise ConfigError("cannot read standard input", why=error.strerror or "") from None
+        kind = self._proxy or kind_of("", text, "standard input")
+        return Config("-", {MAIN[kind]: text}, MAIN[kind], kind, _marked(text, kind))
+
+    def _file(self, path: Path) -> Config:
+        text = _checked(_plain_file(path), shown(str(path)))
+        kind = self._proxy or kind_of(path.name, text, shown(str(path)))
+        folder = path.resolve().parent
+        if path.name != path.resolve().name:
+            folder = path.absolute().parent.resolve()
+        around = self._beside(folder)
+        files = {**around.files, path.name: text}
+        return Config(str(path), files, path.name, kind, (*_marked(text, kind), *around.notes))
+
+
+def read_configs(words: Iterable[str], proxy: str, stdin: BinaryIO | None) -> Iterator[Config]:
+    """Every config of a command line, read. Raises :class:`ConfigError` at the first that cannot be."""
+    reader = Reader(proxy, stdin)
+    return map(reader.read, named(words))
 
 
 def read_config(path: Path, proxy: str = "") -> Config:
     """One config with the folder it lies in, if that is small. Raises :class:`ConfigError`."""
-    text = _checked(_plain_file(path), str(path))
-    kind = proxy or kind_of(path.name, text, str(path))
-    alone = {path.name: text}
-    folder = path.resolve().parent
-    if path.name != path.resolve().name:
-        folder = path.absolute().parent
-    if not _small(folder):
-        why = f"{folder} is too large for a config folder, so only the file itself was read"
-        return Config(str(path), alone, path.name, kind, (why,))
-    try:
-        return Config(str(path), {**read_folder(folder), **alone}, path.name, kind)
-    except FolderError as error:
-        return Config(str(path), alone, path.name, kind, (f"only the file itself was read: {error.what}",))
+    return Reader(proxy).read(str(path))
+
+
+def shown(name: str) -> str:
+    """A file's name, safe to print on a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def _marked(text: bytes, kind: str) -> tuple[str, ...]:
+    if not text.startswith(codecs.BOM_UTF8):
+        return ()
+    return (f"it begins with a byte order mark, which {kind} may take for a part of the first word",)
 
 
 def kind_of(name: str, text: bytes, where: str) -> str:
@@ -94,17 +137,27 @@ def kind_of(name: str, text: bytes, where: str) -> str:
     )
 
 
+def _is_folder(word: str) -> bool:
+    try:
+        return Path(word).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _mains(folder: Path) -> list[Path]:
+    """The main configs in or below a folder. Raises :class:`ConfigError` for a folder that is half a disk."""
     found: list[Path] = []
+    seen = 0
     for place, inner, names in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith(_SKIPPED))
+        inner[:] = sorted(name for name in inner if not name.startswith(SKIPPED))
         found += [Path(place) / name for name in sorted(names) if name in MAIN.values()]
-    if not found:
-        raise ConfigError(
-            "there is no nginx.conf and no haproxy.cfg in or below this folder",
-            where=str(folder),
-            remedy="name the file that the balancer is started with",
-        )
+        seen += len(names) + len(inner)
+        if seen > MOST_SEARCHED:
+            raise ConfigError(
+                f"this folder holds more than {MOST_SEARCHED:,} files",
+                where=shown(str(folder)),
+                remedy="name the folder that the configs are in",
+            )
     return found
 
 
@@ -114,12 +167,14 @@ def _plain_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         remedy = "check the spelling" if isinstance(error, FileNotFoundError) else ""
-        raise ConfigError(f"cannot read {path}", why=error.strerror or "", remedy=remedy) from None
+        raise ConfigError(f"cannot read {shown(str(path))}", why=error.strerror or "", remedy=remedy) from None
     except ValueError:
         raise ConfigError("no file has a name like that", remedy="check the spelling") from None
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ConfigError(f"{path} is not a plain file", remedy="name a file, or - to read standard input")
+            raise ConfigError(
+                f"{shown(str(path))} is not a plain file", remedy="name a file, or - to read standard input"
+            )
         return file.read(MAX_MAIN + 1)
 
 
@@ -145,20 +200,3 @@ def _checked(text: bytes, where: str) -> bytes:
             remedy="save it as UTF-8 (iconv -f latin1 -t utf-8 does, if that is what it is)",
         ) from None
     return text
-
-
-def _small(folder: Path) -> bool:
-    count = total = 0
-    for place, inner, names in os.walk(folder):
-        inner[:] = [name for name in inner if not name.startswith(_SKIPPED)]
-        count += len(names) + len(inner)
-        if count > SMALL:
-            return False
-        for name in names:
-            try:
-                total += (Path(place) / name).lstat().st_size
-            except OSError:
-                continue
-        if total > SMALL_BYTES:
-            return False
-    return True

@@ -118,22 +118,28 @@ class Inspection:
     """What could not be honoured or was left out, and what that means for the verdict."""
     static: bool = False
     """Whether nothing was observed, because nobody asked for that."""
+    trouble: str = ""
+    """Why it could not even be tried: what the command line says about it, in one or more lines."""
 
     @property
     def exit_code(self) -> int:
         """0 fine, 1 concentrated, 2 broken or not judged. Read only: 1 if the catalogue knows a mistake in it."""
+        if self.trouble:
+            return 2
         if self.static:
             return 1 if self.causes else 0
         return EXIT_CODES.get(self.verdict, 2)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``inspect --json`` prints."""
+        said = {"error": self.trouble} if self.trouble else {}
         return {
             "config": self.config,
             "proxy": self.proxy,
             "verdict": _spelled(self.verdict),
             "pools": [pool.to_dict() for pool in self.pools],
             "mistakes": [cause.to_dict() for cause in self.causes],
+            **said,
         }
 
 

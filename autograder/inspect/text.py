@@ -21,6 +21,11 @@ _WIDE = 72
 
 def lines(found: Inspection) -> Iterator[str]:
     """The report, line by line."""
+    if found.trouble:
+        first, *more = found.trouble.split("\n")
+        yield f"{_plain(found.config)}  not inspected: {_plain(first)}"
+        yield from (f"  {_plain(said)}" for said in more)
+        return
     yield f"{_plain(found.config)}  {'read only' if found.static else found.verdict.value}: {headline(found)}"
     if found.static:
         yield "  nothing was observed: no traffic ran, and what is read may be wrong"
@@ -56,6 +61,8 @@ def lines(found: Inspection) -> Iterator[str]:
 
 def headline(found: Inspection) -> str:
     """What was found, in one sentence."""
+    if found.trouble:
+        return _plain(found.trouble.split("\n")[0])
     if found.static:
         number = len(found.causes)
         return f"{_number(number)} known {'mistake' if number == 1 else 'mistakes'} in it"
@@ -76,6 +83,8 @@ def headline(found: Inspection) -> str:
         return _undecided(open_[0])
     judged = [pool for pool in found.pools if pool.verdict is Spread.EVEN]
     number = sum(len(run.share) for pool in judged for run in pool.runs[:1])
+    if not runs:
+        return "nothing was seen"
     worst = max(runs, key=lambda run: run.failed / max(1, run.requests))
     but = f", but {worst.failed:,} of {worst.requests:,} requests failed ({worst.happened})" if worst.failed else ""
     if number == 1:

@@ -56,6 +56,10 @@ def inspect(
     haproxy: HAProxy = None,
     static_only: Annotated[bool, Parameter(negative="", show_default=False, help="Read it; run no traffic.")] = False,
     help_mistake: Annotated[str, Parameter(show_default=False, help="Tell about a mistake of the catalogue.")] = "",
+    format_: Annotated[
+        Literal["text", "json", "sarif", "github", "junit"],
+        Parameter(name="--format", show_default=False, help="For people (text), or for a tool; --json is one of them."),
+    ] = "text",
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
     """Run a production config, unedited, in a sandbox; send traffic; tell which server gets how much of it, and why.
@@ -63,14 +67,15 @@ def inspect(
     Stand-ins answer at every address the config names, so nothing is edited and nothing leaves this machine. Servers
     are taken for equal unless --capacity says otherwise. A line "# manyhands: intended REASON" in the config, above
     the line that it is about, says that a concentration is meant. Exit code 0 when every server gets its share, 1 when
-    the traffic is concentrated, 2 when the config is broken or could not be judged. With --static-only nothing is
-    observed: 1 says that a known mistake was read.
+    the traffic is concentrated, 2 when the config is broken or could not be judged; of several configs, the worst one.
+    With --static-only nothing is observed: 1 says that a known mistake was read.
 
     Examples:
       ./manyhands inspect nginx.conf
       ./manyhands inspect haproxy.cfg --clients office --clients many --state one-down
       ./manyhands inspect nginx.conf --capacity 10.20.1.11=2 --json
       ./manyhands inspect configs/ --clients all --state all
+      ./manyhands inspect configs/ --format sarif > inspect.sarif
       ./manyhands inspect --help-mistake weight-skew
     """
     if help_mistake:
@@ -91,4 +96,4 @@ def inspect(
         programs(nginx, haproxy),
         static_only,
     )
-    return command.run(config, proxy or "", wishes, show, as_json=json_)
+    return command.run(config, proxy or "", wishes, show, "json" if json_ else format_)
