@@ -11,10 +11,14 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from autograder.mistakes.catalogue import mistakes
+
 ROOT = Path(__file__).parents[2]
 COURSE = ROOT / "course"
 SOURCES = sorted(path for path in COURSE.rglob("*.md"))
-NAMES = [path.relative_to(COURSE).with_suffix(".html").as_posix() for path in SOURCES]
+WRITTEN = [path.relative_to(COURSE).with_suffix(".html").as_posix() for path in SOURCES]
+GENERATED = ["field-guide/index.html", *(f"field-guide/{mistake.slug}.html" for mistake in mistakes())]
+NAMES = [*WRITTEN, *GENERATED]
 
 #: Where a page names something that the browser fetches by itself.
 LOADED = (

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Request, expect
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page as Tab
 
-from tests.site.pages import NAMES
+from tests.site.pages import GENERATED, WRITTEN
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)  # a page is judged by what it does, not by how busy the machine is
@@ -21,6 +21,8 @@ expect.set_options(timeout=60_000)  # a page is judged by what it does, not by h
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 Scheme = Literal["light", "dark"]
 WIDE, NARROW = (1360, 900), (390, 844)
+NAMES = [*WRITTEN, *GENERATED[:2]]
+"""Pages that get every look; the other generated ones are of one make, and get a shorter one."""
 
 
 def visit(tab: Tab, address: str, patience: int = 5) -> None:
@@ -102,6 +104,15 @@ def test_no_barriers_and_nothing_cut_off_on_a_narrow_screen(narrow: Tab, address
     narrow.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
     assert narrow.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     assert barriers(narrow) == []
+
+
+@pytest.mark.parametrize("number", range(2, len(GENERATED)), ids=lambda number: Path(GENERATED[number]).stem)
+def test_no_barriers_on_a_page_of_a_list(browser: Browser, address: str, number: int) -> None:
+    schemes: tuple[Scheme, Scheme] = ("light", "dark")
+    for narrow in open_tab(browser, NARROW, schemes[number % 2]):
+        visit(narrow, f"{address}/{GENERATED[number]}")
+        assert narrow.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        assert barriers(narrow) == []
 
 
 def test_no_barriers_in_the_search(wide: Tab, address: str) -> None:
