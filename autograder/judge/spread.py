@@ -18,12 +18,19 @@ called ``concentrated`` in at most one run of 10,000, however often one looks.
 
 *Is it bad enough to matter?* A server gets at least 1.5 times its fair share, or one that should serve gets nothing.
 
-``even`` needs proof as well: for every server, a true share of 1.5 times the fair one would have shown a count as low
-as the one seen with probability ≤ β/N (Chernoff: n·KL(observed ‖ 1.5·fair) ≥ ln(N/β)), and a silent server would have
-been hit. β is 1e-4 for each look, so a server that truly takes 1.5 times its fair share or more goes unnoticed in less
-than one run of 1,000, if one looks ten times or less. Where the units are clients or pages there are only so many of
-them: from 210 on, "no server has 1.5 times its fair share" is taken for even although the bound is weaker (a pool of
-four hashed over 210 clients). Otherwise the verdict is ``undecided`` and more units are needed.
+``even`` needs proof as well: for every server i, a true share of 1.5 times the fair one would have shown a count as
+low as the one seen with probability ≤ β,
+
+    P(Bin(n, min(1, 1.5·wᵢ)) ≤ cᵢ) ≤ β        (the exact binomial tail)
+
+and a server that should serve and gets nothing would have been hit: (1 − wᵢ)ⁿ ≤ β. β is 1e-5 for each look, and a
+server that truly takes 1.5 times its fair share or more has to pass its own tail, so it goes unnoticed in less than one
+run of 1,000 (1e-4 for ten looks).
+
+There is one exception. Clients and pages are only so many: from 210 to 499 of them, "no server has 1.5 times its fair
+share" is taken for even although it proves less. Of 250 clients whose server takes just 1.5 times its share about half
+the runs miss it, at twice its share none in 1,000; from 500 on the rule above holds for clients, too. Otherwise the
+verdict is ``undecided`` and more units are needed.
 
 Two verdicts are not about counts. ``broken``: every request of a run failed, or the balancer refused the config.
 ``skewed-as-declared``: a concentration whose owner wrote down that it is meant; whoever knows that says so, with
@@ -44,9 +51,11 @@ if TYPE_CHECKING:
     from autograder.traffic.sample import Sample
 
 ALPHA = 1e-4
-BETA = 1e-4
+BETA = 1e-5
 ENOUGH_CLIENTS = 210
 """Also enough pages, where those are the units."""
+MANY_CLIENTS = 500
+"""From here on clients (pages) must prove as much as requests."""
 UNITS = ("request", "client", "page", "connection")
 CONCENTRATED_AT = 1.5
 """A server with this multiple of its fair share, or more, has too much of it."""
@@ -195,26 +204,48 @@ def _surely_even(counts: Mapping[str, int], fair: Mapping[str, float]) -> bool:
     total = sum(counts.values())
     if len(fair) == 1:
         return True  # there is nothing to spread
-    needed = math.log(len(fair) / BETA)
     for name, part in fair.items():
-        seen, bad = counts.get(name, 0) / total, min(CONCENTRATED_AT * part, 1.0)
-        if seen >= bad or total * _divergence(seen, bad) < needed:
+        if at_most(counts.get(name, 0), total, min(CONCENTRATED_AT * part, 1.0)) > BETA:
             return False
-        if total * -math.log1p(-part) < needed:
+        if total * math.log1p(-part) > math.log(BETA):
             return False
     return True
 
 
 def _even_enough(counts: Mapping[str, int], unit: str, peak_to_fair: float) -> bool:
-    return unit in ("client", "page") and sum(counts.values()) >= ENOUGH_CLIENTS and peak_to_fair < CONCENTRATED_AT
+    some = ENOUGH_CLIENTS <= sum(counts.values()) < MANY_CLIENTS
+    return unit in ("client", "page") and some and peak_to_fair < CONCENTRATED_AT
 
 
-def _divergence(p: float, q: float) -> float:
-    """Kullback-Leibler divergence of two coins, in nats."""
-    if q >= 1:
-        return math.inf
-    value = p * math.log(p / q) if p else 0.0
-    return value + (1 - p) * math.log((1 - p) / (1 - q))
+def at_most(count: int, total: int, chance: float) -> float:
+    """P(Bin(total, chance) ≤ count), for ``count`` from 0 to ``total`` and ``chance`` from 0 to 1.
+
+    Summed from the largest term down, to 16 digits: as many terms as there are within some standard deviations.
+
+    >>> round(at_most(0, 3, 0.5), 6)
+    0.125
+    """
+    if count >= total or chance <= 0:
+        return 1.0
+    if chance >= 1:
+        return 0.0
+    odds = (1 - chance) / chance
+    mode = min(count, int((total + 1) * chance))
+    ways = math.lgamma(total + 1) - math.lgamma(mode + 1) - math.lgamma(total - mode + 1)
+    largest = math.exp(ways + mode * math.log(chance) + (total - mode) * math.log1p(-chance))
+    tail = term = largest
+    for k in range(mode, 0, -1):
+        term *= odds * k / (total - k + 1)
+        tail += term
+        if term < tail * 1e-17:
+            break
+    term = largest
+    for k in range(mode, count):
+        term *= (total - k) / ((k + 1) * odds)
+        tail += term
+        if term < tail * 1e-17:
+            break
+    return min(tail, 1.0)
 
 
 def _unit(met: Sequence[_Meeting]) -> str:
