@@ -98,9 +98,10 @@ def verify(labs: Sequence[Lab], engine: str = "local", tell: Callable[[str], Non
 def expectations(lab: Lab) -> Iterator[Expected]:
     """Every folder of a lab with what it must get. Raises :class:`LabError` for a broken ``expect.toml``."""
     passed = {check.name: str(Outcome.PASSED) for check in lab.checks}
-    yield Expected("start", "as given", lab.start, {"starts": "passed", "spread": "failed"}, ())
+    for start in lab.starts if lab.variant is None else lab.starts[:1]:
+        yield Expected("start", start.folder, lab.folder / start.folder, dict(start.checks), start.diagnosis)
     yield Expected("reference", "reference", lab.reference, passed, ())
-    for folder in sorted(path for path in lab.reference.glob("other-ways/*") if path.is_dir()):
+    for folder in lab.other_ways:
         yield Expected("other way", folder.name, folder, passed, ())
     for folder in lab.wrong:
         path = folder / "expect.toml"
@@ -127,8 +128,8 @@ def prove(lab: Lab, expected: Expected, engine: str = "local") -> Proof:
         if got[check] != outcome
     ]
     faults += [f"{mistake} is not named" for mistake in expected.diagnosis if mistake not in named]
-    if expected.kind == "wrong" and all(outcome == Outcome.PASSED for outcome in got.values()):
-        faults.append("a wrong mend earns every point")
+    if expected.kind in ("start", "wrong") and all(outcome == Outcome.PASSED for outcome in got.values()):
+        faults.append("it earns every point")
     return Proof(
         lab=lab.slug,
         kind=expected.kind,

@@ -13,12 +13,14 @@
 # %% [markdown] nbgrader={"grade": false, "grade_id": "intro", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # # Spread the load
 #
-# It is Monday, a week after the outage. The shop runs again, but the dashboards still show one busy server and three
-# idle ones. You have the balancer's config, a copy of the whole stack to try things on, and about 40 minutes.
+# It is Monday, a week after the outage. The shop runs again, but the dashboards still show one busy server and others
+# that idle. You have the balancer's config, a copy of the whole stack to try things on, and about 40 minutes.
 #
 # | machine | size | fair share |
 # | --- | --- | --- |
-# | app1, app2, app3 | 1 each | 20 % each |
+# | app1 | 1 | 20 % |
+# | app2 | 1 | 20 % |
+# | app3 | 1 | 20 % |
 # | app4 | 2 | 40 % |
 #
 # **By the end you can** predict each server's share from an upstream block, measure it by counting at the servers,
@@ -30,7 +32,7 @@
 # %% [markdown] nbgrader={"grade": false, "grade_id": "start", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 1. Start the stack
 #
-# Four small shops and a real nginx in front of them, in a network of their own. This takes about a second.
+# Small shops and a real nginx in front of them, in a network of their own. This takes about a second.
 
 # %%
 from autograder.notebook import open_lab
@@ -45,7 +47,7 @@ lab
 # will each server get? Write your guess here *before* you send any. A wrong guess teaches more than a right one.
 
 # %%
-lab.predict(app1=20, app2=20, app3=20, app4=40)  # change these four numbers to what you expect
+lab.predict(app1=20, app2=20, app3=20, app4=40)  # change the numbers to what you expect
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "measure", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 3. See where the traffic goes
@@ -110,8 +112,9 @@ lab.check("peak")
 # %% [markdown] nbgrader={"grade": false, "grade_id": "debrief", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 6. Debrief
 #
-# Nobody in this story was careless. A hash kept caches warm, a weight served a load test, a `down` protected a machine
-# during maintenance. Each was right on its day, and nothing told anyone when the day was over.
+# Nobody in this story was careless.
+# A hash kept caches warm, a weight served a load test, a `down` protected a machine during maintenance.
+# Each was right on its day, and nothing told anyone when the day was over.
 #
 # - Which of the three would a syntax check have found? (`lab.check_syntax()` on the first config tells.)
 # - Which would a graph of each server's share have found, and how soon?
