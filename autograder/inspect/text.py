@@ -20,7 +20,11 @@ _WIDE = 72
 
 
 def lines(found: Inspection) -> Iterator[str]:
-    """The report, line by line."""
+    """The report, line by line, safe to print whatever the config says."""
+    return map(_plain, _lines(found))
+
+
+def _lines(found: Inspection) -> Iterator[str]:
     if found.trouble:
         first, *more = found.trouble.split("\n")
         yield f"{_plain(found.config)}  not inspected: {_plain(first)}"

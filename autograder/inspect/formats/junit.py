@@ -36,7 +36,9 @@ def _suite(found: Inspection) -> ElementTree.Element:
     name = text(found.config)
     suite = ElementTree.Element("testsuite", name=name)
     runs = [(pool.name, run) for pool in found.pools for run in pool.runs]
-    runs += [("all servers", run) for run in found.together]
+    # Of one pool, the whole says nothing new, unless it says something else.
+    told = {(run.clients, run.state, run.verdict) for _, run in runs} if len(found.pools) == 1 else set()
+    runs += [("all servers", run) for run in found.together if (run.clients, run.state, run.verdict) not in told]
     for pool, run in runs:
         case = _case(suite, name, f"{pool}: {run.clients}, {run.state}", run.seconds)
         tag = _OUTCOMES.get(run.verdict, "")

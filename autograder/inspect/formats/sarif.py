@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -26,6 +27,8 @@ UNEXPLAINED = "concentrated"
 """The rule of a concentration that no line of the catalogue explains."""
 REFUSED = "refused"
 """The rule of a config that the balancer does not take."""
+_TAGS = ("load-balancing", "reliability")
+_SEVERITY = {"problem.severity": "error"}
 _OWN_RULES = {
     UNEXPLAINED: (
         "One server gets most of the traffic",
@@ -99,6 +102,7 @@ def _result(rule: str, level: str, said: str, where: Place, snippet: str = "", p
         location["physicalLocation"] = physical
     if pool:
         location["logicalLocations"] = [{"name": text(pool), "kind": "resource"}]
+    rule = text(rule)
     same = "\0".join((rule, where.file, pool, snippet))
     return {
         "ruleId": rule,
@@ -125,14 +129,15 @@ def _notifications(found: Inspection, root: str) -> Iterator[dict[str, Any]]:
 
 def _uri(path: str) -> str:
     pure = PurePath(path)
-    encoded = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+    # Python has an odd byte of a file's name as one of these; no other of them stands for anything.
+    named = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", path)
+    encoded = quote(named.encode("utf-8", "surrogateescape"), safe="/")
     return f"file://{encoded}" if pure.is_absolute() else encoded
 
 
 def _rule(mistake: Mistake) -> dict[str, Any]:
     """A rule in the words of the catalogue."""
-    tags = ["load-balancing", "reliability", *mistake.readers]
-    tags += [f"clients:{one}" for one in mistake.clients] + [f"state:{one}" for one in mistake.states]
+    shows = {"clients": list(mistake.clients), "states": list(mistake.states)}
     parts = [("Why it hurts", mistake.why), ("How to see it", mistake.seen), ("Mend", mistake.mend)]
     plain = "\n\n".join([mistake.what, *(f"{head}: {words}" for head, words in parts)])
     # A longer fence than any in the example cannot be closed by it.
@@ -156,7 +161,7 @@ def _rule(mistake: Mistake) -> dict[str, Any]:
         "help": {"text": plain, "markdown": markdown},
         **({"helpUri": links[0]} if links else {}),
         "defaultConfiguration": {"level": "error"},
-        "properties": {"tags": tags, "precision": "very-high", "problem.severity": "error"},
+        "properties": {"tags": [*_TAGS, *mistake.readers], "precision": "very-high", **_SEVERITY, "showsUnder": shows},
     }
 
 
@@ -169,5 +174,5 @@ def _own_rule(slug: str) -> Mapping[str, Any]:
         "fullDescription": {"text": what},
         "help": {"text": f"{what}\n\n{mend}".strip(), "markdown": f"{what}\n\n**Mend.** {mend}".strip()},
         "defaultConfiguration": {"level": "error"},
-        "properties": {"tags": ["load-balancing", "reliability"], "precision": "very-high"},
+        "properties": {"tags": [*_TAGS], "precision": "very-high", **_SEVERITY},
     }
