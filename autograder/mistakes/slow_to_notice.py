@@ -75,6 +75,16 @@ MISTAKE = Mistake(
             proxy="haproxy",
             concurrency=12,
         ),
+        Example(
+            "fall",
+            haproxy(_checked("inter 1s fall 500")),
+            guilty="fall 500",
+            share={"many": _THIRD_GONE},
+            state="one-down",
+            failed=1 / 3,
+            proxy="haproxy",
+            concurrency=12,
+        ),
     ),
     look_alikes=(
         LookAlike(

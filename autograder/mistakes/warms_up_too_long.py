@@ -63,6 +63,15 @@ MISTAKE = Mistake(
             state="recovering",
             proxy="haproxy",
         ),
+        Example(
+            "for-all",
+            haproxy(f"default-server {CHECKED} slowstart 30m\n{servers('', '', '')}"),
+            guilty="slowstart 30m",
+            share={"office": {"app3": 0.03}},
+            state="recovering",
+            victim="app3",
+            proxy="haproxy",
+        ),
     ),
     look_alikes=(
         LookAlike("minute", haproxy(_one("slowstart 60s")), "a minute of warm-up spares a cold cache", proxy="haproxy"),

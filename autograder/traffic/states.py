@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError, suggestion
 from autograder.stack.conduct import Conduct
+from autograder.stack.engine import NodeDownError
+from autograder.stack.procfs import wait_until
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
 
@@ -17,11 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from autograder.stack.model import Door
+    from autograder.stack.proxies.proxy import ServerNow
     from autograder.stack.running import RunningStack
 
 _SLOWNESS = 10.0
 _NOTICED = 60
 """Requests sent while a server is down, so that the balancer has seen it."""
+_PATIENCE_S = 8.0
+"""HAProxy's own settings take six seconds to see that a server is down, and four that it is back."""
+_FIRST_CHECK_S = 3.0
+"""With them, every server is checked for the first time within two seconds."""
+_TAKEN_OUT = ("MAINT", "DRAIN", "no check")
+_UNCHECKED = ("INI", "UNK")
+"""What HAProxy says of a check that has not ended yet."""
+_MANY_CHECKS = 20
 _SLICE = 200
 _BEYOND = 3.0
 """Checkouts in work at once in an overload, as a multiple of what all servers together can work on at once."""
@@ -81,13 +92,43 @@ def in_state(running: RunningStack, name: str, victim: str = "", door: Door | No
 
 
 def _down(running: RunningStack, victim: str, door: Door | None) -> None:
+    # Before its first check passes, a single failed one takes a server out, whatever the config says of `fall`.
+    _until_seen(running, victim, lambda server: server.check not in _UNCHECKED, _FIRST_CHECK_S)
     running.kill(victim)
     _send_some(running, door)
 
 
 def _recovering(running: RunningStack, victim: str, door: Door | None) -> None:
     _down(running, victim, door)
+    _until_seen(running, victim, lambda server: not server.status.startswith("UP"), _PATIENCE_S)
     running.start(victim)
+    _until_seen(running, victim, _back, _PATIENCE_S)
+
+
+def _back(server: ServerNow) -> bool:
+    """Whether it is up, or has many more checks to pass (``DOWN 2/6000``): then it is not back, and that is seen."""
+    passed, _, needed = server.status.removeprefix("DOWN ").partition("/")
+    return server.status.startswith("UP") or (passed.isdecimal() and int(needed) > _MANY_CHECKS)
+
+
+def _until_seen(running: RunningStack, victim: str, seen: Callable[[ServerNow], bool], patience: float) -> None:
+    """Wait until the balancer's own checks have shown it something about the victim in every pool it is in.
+
+    Gives up after ``patience`` seconds: checks may be minutes apart. There is nothing to wait for where the balancer
+    tells nothing of its servers (nginx learns from requests), for servers that nothing checks, and for those that
+    somebody took out.
+    """
+    address = running.machines.address(victim)
+
+    def shown() -> bool:
+        try:
+            servers = running.runtime().servers
+        except NodeDownError:
+            return True
+        mine = [one for one in servers if one.address.rpartition(":")[0].strip("[]") == address]
+        return all(seen(one) for one in mine if one.check and not one.status.startswith(_TAKEN_OUT))
+
+    wait_until(shown, patience)
 
 
 def _slow(running: RunningStack, victim: str, _door: Door | None) -> None:

@@ -87,6 +87,40 @@ def test_recovering(running: RunningStack) -> None:
         assert running.servers()["app1"].starts == 2
 
 
+def checked_config(words: str) -> dict[str, bytes]:
+    text = config("haproxy")["haproxy.cfg"].decode().replace("server app2 app2:8080", f"server app2 app2:8080 {words}")
+    return {"haproxy.cfg": text.encode()}
+
+
+@pytest.mark.parametrize("proxy", ["haproxy"])
+def test_recovering_waits_until_checks_saw_the_death_and_the_return(running: RunningStack) -> None:
+    def changes() -> int:
+        said = running.machines.logs("lb")
+        return said.count("Server shop/app2 is DOWN") * 10 + said.count("Server shop/app2 is UP")
+
+    assert running.apply(checked_config("check inter 300ms fall 2 rise 2")).ok
+    with in_state(running, "recovering", "app2"):
+        assert changes() == 11
+        assert browse(running).counts().get("app2", 0) > 20
+
+
+@pytest.mark.parametrize("proxy", ["haproxy"])
+def test_a_server_that_must_pass_very_many_checks_is_not_waited_for(running: RunningStack) -> None:
+    assert running.apply(checked_config("check inter 100ms fall 1 rise 6000")).ok
+    with in_state(running, "recovering", "app2"):
+        now = next(server for server in running.runtime().servers if server.name == "app2")
+        assert now.status.startswith("DOWN ")
+        assert now.check == "L4OK"
+
+
+@pytest.mark.parametrize("proxy", ["haproxy"])
+def test_a_server_goes_down_only_after_its_first_check(running: RunningStack) -> None:
+    assert running.apply(checked_config("check inter 700ms fall 1000")).ok
+    with in_state(running, "one-down", "app2"):
+        now = next(server for server in running.runtime().servers if server.name == "app2")
+        assert now.status.startswith("UP"), "one failed check is not a thousand"
+
+
 def test_overloaded(running: RunningStack) -> None:
     def busy() -> list[int]:
         found = []

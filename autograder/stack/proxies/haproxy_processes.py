@@ -87,6 +87,7 @@ def _server(row: dict[str, str]) -> dict[str, Any]:
         "status": row["status"],
         "weight": float(row["weight"] or 0),
         "sessions": int(row["scur"] or 0),
+        "check": row.get("check_status", "").removeprefix("* "),  # the star: another check is under way
     }
 
 

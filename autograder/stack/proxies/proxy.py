@@ -57,7 +57,11 @@ class Worker:
 
 @dataclass(frozen=True)
 class ServerNow:
-    """A server as the program sees it now. ``weight`` and ``sessions`` are its own numbers."""
+    """A server as the program sees it now. ``weight`` and ``sessions`` are its own numbers.
+
+    ``check`` is how its last health check ended, in the program's own word (HAProxy: ``L4OK``, ``L7STS``; ``INI``
+    before the first); empty if nothing checks it.
+    """
 
     pool: str
     name: str
@@ -65,6 +69,7 @@ class ServerNow:
     status: str
     weight: float
     sessions: int
+    check: str = ""
 
 
 @dataclass(frozen=True)
