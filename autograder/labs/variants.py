@@ -8,7 +8,7 @@ A lab is written once, for one stack: plain files that balancers, editors and pe
 * ``[variants.draw]`` are further choices, with the lab's own value first; ``[variants.facts]`` are expressions over
   them (``count``, ``start`` and earlier facts too).
 * ``[variants.text]`` maps words that the lab's files, notebook, hints and titles say to templates for what they say
-  instead, which also know ``servers`` (``name``, ``port``, ``size``, ``percent``). For the lab as written, each
+  instead, which also know ``servers`` (:class:`Named`). For the lab as written, each
   template must give the very words it stands for: that is what makes a slip in one plain.
 * ``[variants.checks.NAME]`` and ``[variants.servers]`` set numbers of a check and of all servers.
 * Each table under ``[starts]`` is a folder to start from, and one of them is drawn.
@@ -49,6 +49,7 @@ class Named:
 
     name: str
     port: int
+    capacity: float
     size: str
     percent: str
 
@@ -193,7 +194,8 @@ def _named(stack: Stack) -> tuple[Named, ...]:
     fair = stack.fair_shares()
     least = min(server.capacity for server in stack.servers)
     return tuple(
-        Named(s.name, s.port, f"{s.capacity / least:.3g}", f"{round(100 * fair[s.name], 1):g}") for s in stack.servers
+        Named(s.name, s.port, s.capacity, f"{s.capacity / least:.3g}", f"{round(100 * fair[s.name], 1):g}")
+        for s in stack.servers
     )
 
 

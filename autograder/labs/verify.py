@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
+import os
+import secrets
+import signal
 import tomllib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from autograder.labs.catalogue import LabError
 from autograder.labs.examiner import examine
+from autograder.labs.lab import Variant
+from autograder.labs.variants import faults_of, vary
 from autograder.labs.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -16,6 +24,8 @@ if TYPE_CHECKING:
 
     from autograder.labs.lab import Lab
     from autograder.labs.verdict import Verdict
+
+_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class Proof:
-    """What one folder got. ``faults`` say where that is not what it must get; empty is good."""
+    """What one folder got. ``faults`` say where that is not what it must get; empty is good.
+
+    ``variant`` is empty for the lab as it is written, else the student whose variant it is; ``run`` counts from 1.
+    """
 
     lab: str
     kind: str
@@ -42,14 +55,17 @@ class Proof:
     named: tuple[str, ...]
     faults: tuple[str, ...]
     seconds: float
+    variant: str = ""
+    run: int = 1
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """All proofs of a run."""
+    """All proofs of a run. ``seed`` is what the variants were drawn from; empty when there were none."""
 
     engine: str
     proofs: tuple[Proof, ...]
+    seed: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -58,41 +74,128 @@ class VerifyReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"engine": self.engine, "ok": not self.exit_code, "proofs": [vars(proof) for proof in self.proofs]}
+        proofs = [vars(proof) for proof in self.proofs]
+        return {"engine": self.engine, "seed": self.seed, "ok": not self.exit_code, "proofs": proofs}
 
     def table(self) -> str:
-        """A line for each folder: points, each check's sign, mistakes named, and what does not hold."""
+        """A line for each folder (of each variant): points, each check's sign, mistakes named, what does not hold."""
+        rows: dict[tuple[str, str, str, str], list[Proof]] = {}
+        for proof in self.proofs:
+            rows.setdefault((proof.lab, proof.kind, proof.name, proof.variant), []).append(proof)
+        wide = max((len(proof.name) for proof in self.proofs), default=0)
+        whose = max((len(proof.variant) for proof in self.proofs), default=0)
         lines: list[str] = []
         lab = ""
-        wide = max((len(proof.name) for proof in self.proofs), default=0)
-        for proof in self.proofs:
-            if proof.lab != lab:
-                lab = proof.lab
-                lines.append(f"{lab} ({self.engine})   checks: {' '.join(proof.outcomes)}")
-            signs = "".join(
-                {"passed": "✓", "failed": "✗", "unjudged": "–"}.get(o, "!") for o in proof.outcomes.values()
-            )
-            named = ", ".join(proof.named)
-            lines.append(
-                f"  {proof.kind:<9} {proof.name:<{wide}}  {proof.points:>4g}/{proof.max_points:g}  {signs}"
-                f"  {proof.seconds:>4.1f} s  {named}".rstrip()
-            )
-            lines += [f"      does not hold: {fault}" for fault in proof.faults]
-        return "\n".join(lines)
+        for runs in rows.values():
+            first = runs[0]
+            if first.lab != lab:
+                lab = first.lab
+                drawn = f"   variants of seed {self.seed}" if self.seed else ""
+                lines.append(f"{lab} ({self.engine})   checks: {' '.join(first.outcomes)}{drawn}")
+            lines += _row(runs, wide, whose)
+        return "\n".join([*lines, *self._counted()])
+
+    def _counted(self) -> list[str]:
+        """One line over all, where there is more than one look at every folder."""
+        if not self.seed and max((proof.run for proof in self.proofs), default=1) == 1:
+            return []
+        bad = sum(bool(proof.faults) for proof in self.proofs)
+        variants = len({(proof.lab, proof.variant) for proof in self.proofs if proof.variant})
+        return [f"{len(self.proofs)} folders examined, {variants} variants, {bad} not as they must be"]
 
 
-def verify(labs: Sequence[Lab], engine: str = "local", tell: Callable[[str], None] | None = None) -> VerifyReport:
-    """Examine every folder of the labs that says what it must get. ``tell`` hears a word before each.
+def _row(runs: Sequence[Proof], wide: int, whose: int) -> list[str]:
+    """One folder of one variant, all its runs."""
+    worst = next((proof for proof in runs if proof.faults), runs[0])
+    signs = "".join({"passed": "✓", "failed": "✗", "unjudged": "–"}.get(o, "!") for o in worst.outcomes.values())
+    variant = f"  {worst.variant:<{whose}}" if whose else ""
+    good = f"  {sum(not proof.faults for proof in runs)}/{len(runs)}" if len(runs) > 1 else ""
+    seconds = sum(proof.seconds for proof in runs) / len(runs)
+    head = f"  {worst.kind:<9} {worst.name:<{wide}}{variant}{good}  {worst.points:>4g}/{worst.max_points:g}  {signs}"
+    faults = dict.fromkeys(fault for proof in runs for fault in proof.faults)
+    return [
+        f"{head}  {seconds:>4.1f} s  {', '.join(worst.named)}".rstrip(),
+        *(f"      does not hold: {fault}" for fault in faults),
+    ]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One folder to examine, in some process."""
+
+    lab: Lab
+    expected: Expected
+    engine: str
+    run: int
+
+
+def verify(
+    labs: Sequence[Lab],
+    engine: str = "local",
+    tell: Callable[[str], None] | None = None,
+    *,
+    variants: int = 0,
+    seed: str = "",
+    runs: int = 1,
+    jobs: int = 0,
+) -> VerifyReport:
+    """Examine every folder of the labs, which are as written, and of so many variants of each; all that ``runs`` times.
+
+    ``tell`` hears a word after each. ``seed`` decides the variants; one is made up when it is empty. ``jobs`` is the
+    number of processes, 0 for one a processor.
 
     Raises :class:`LabError` for a broken ``expect.toml`` and :class:`EngineError` if the engine cannot run here.
     """
-    proofs = []
-    for lab in labs:
-        for expected in expectations(lab):
-            if tell:
-                tell(f"{lab.slug}: {expected.kind} {expected.name} …")
-            proofs.append(prove(lab, expected, engine))
-    return VerifyReport(engine, tuple(proofs))
+    seed = (seed or secrets.token_hex(4)) if variants else ""
+    proofs = [_rules_proof(lab) for lab in labs if lab.rules is not None and faults_of(lab)]
+    tasks = [
+        _Task(version, expected, engine, run)
+        for lab in labs
+        for version in (lab, *_variants(lab, seed, variants))
+        for expected in expectations(version)
+        for run in range(1, runs + 1)
+    ]
+    for done, proof in enumerate(_all(tasks, min(jobs or os.cpu_count() or 1, len(tasks) or 1)), 1):
+        proofs.append(proof)
+        if tell:
+            tell(f"{done}/{len(tasks)}  {proof.lab}: {proof.kind} {proof.name} {proof.variant}".rstrip())
+    return VerifyReport(engine, tuple(proofs), seed)
+
+
+def _variants(lab: Lab, seed: str, number: int) -> Iterator[Lab]:
+    """The first variants that ``seed`` gives; none for a lab that is the same for everybody."""
+    if lab.rules is not None:
+        yield from (vary(lab, Variant(seed, f"student-{student}")) for student in range(1, number + 1))
+
+
+def _rules_proof(lab: Lab) -> Proof:
+    """The lab file itself, where its rules contradict the lab."""
+    return Proof(lab.slug, "variants", "lab.toml", 0.0, 0.0, {}, (), faults_of(lab), 0.0)
+
+
+def _all(tasks: Sequence[_Task], processes: int) -> Iterator[Proof]:
+    """The proofs in the order of their tasks."""
+    if processes < 2:
+        yield from map(_prove, tasks)
+        return
+    # Not fork: the caller may have threads. Every process ends with this one, even if that is killed.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        try:
+            yield from pool.map(_prove, tasks)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _prove(task: _Task) -> Proof:
+    return replace(prove(task.lab, task.expected, task.engine), run=task.run)
 
 
 def expectations(lab: Lab) -> Iterator[Expected]:
@@ -140,6 +243,7 @@ def prove(lab: Lab, expected: Expected, engine: str = "local") -> Proof:
         named=named,
         faults=tuple(faults),
         seconds=round(sum(verdict.seconds for verdict in verdicts), 1),
+        variant=lab.variant.student if lab.variant else "",
     )
 
 

@@ -18,6 +18,10 @@ _CAPACITY = "What a server can do against the others, as SERVER=NUMBER; may be g
 @verb
 def verify(
     *lab: Annotated[str, Parameter(help="Labs to verify; all of them when none is named.")],
+    variants: Annotated[int, Parameter(help="Prove it on so many students' variants too, drawn at random.")] = 0,
+    seed: Annotated[str, Parameter(show_default=False, help="What the variants are drawn from (a new one).")] = "",
+    runs: Annotated[int, Parameter(help="Examine every folder so often, to find what is not always the same.")] = 1,
+    jobs: Annotated[int, Parameter(help="Processes that examine; 0 is one for each processor.")] = 0,
     engine: Engine = "local",
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
@@ -29,13 +33,21 @@ def verify(
     Examples:
       ./manyhands verify
       ./manyhands verify spread-the-load --engine docker
-      ./manyhands verify --json
+      ./manyhands verify spread-the-load --variants 10 --seed monday
+      ./manyhands verify --runs 20 --json
     """
+    from autograder.errors import ManyHandsError
     from autograder.labs.catalogue import all_labs, load_lab
     from autograder.labs.verify import verify as prove
 
+    if variants < 0 or runs < 1 or jobs < 0:
+        raise ManyHandsError(
+            "--variants and --jobs are not negative, and --runs is at least 1",
+            remedy="./manyhands verify --help has examples",
+        )
     chosen = tuple(load_lab(slug) for slug in lab) or all_labs()
-    report = prove(chosen, engine, say if sys.stderr.isatty() else None)
+    tell = say if sys.stderr.isatty() else None
+    report = prove(chosen, engine, tell, variants=variants, seed=seed, runs=runs, jobs=jobs)
     show(json.dumps(report.to_dict(), indent=2) if json_ else report.table())
     return report.exit_code
 

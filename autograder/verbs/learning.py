@@ -65,6 +65,7 @@ def labs(*, json_: Annotated[Json, Parameter(name="--json")] = False) -> int:
                 "slug": lab.slug,
                 "title": lab.title,
                 "minutes": lab.minutes,
+                "objectives": list(lab.objectives),
                 "checks": [check.name for check in lab.checks],
             }
             for lab in found
