@@ -9,26 +9,45 @@ from cyclopts import Parameter
 
 from autograder.verbs.verb import Json, Rest, say, show, verb
 
+_ONLY = "Of the catalogue, this mistake only; may be given several times."
+
 
 @verb
 def bench(
-    what: Annotated[Literal["stacks"], Parameter(help="What to measure.")],
+    what: Annotated[Literal["stacks", "inspect", "catalogue"], Parameter(help="What to measure.")],
     /,
     *,
     docker: Annotated[bool, Parameter(help="Measure Docker, too, if it answers.")] = True,
+    only: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_ONLY)] = (),
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
-    """Measure Many Hands itself, against a peer in the same run: Docker, wrk.
+    """Measure Many Hands itself, against a peer in the same run: Docker, wrk, other people's linters.
 
-    `stacks` takes about two minutes. Times depend on the machine; ratios hardly do.
+    `stacks` takes about two minutes, `inspect` one. `catalogue` takes some minutes: it runs every example of the
+    catalogue on the real balancers, and lets gixy-ng and gixy-next read the same configs (both are installed, once,
+    in environments of their own). Times depend on the machine; ratios hardly do.
 
     Examples:
       ./manyhands bench stacks
       ./manyhands bench stacks --no-docker --json
+      ./manyhands bench inspect
+      ./manyhands bench catalogue
+      ./manyhands bench catalogue --only weight-skew --json
     """
+    if what == "catalogue":
+        from autograder.bench import catalogue
+
+        table = catalogue.measure(say, only)
+        show(json.dumps(table.to_dict(), indent=2) if json_ else catalogue.report(table))
+        return 0
+    if what == "inspect":
+        from autograder.bench import inspecting
+
+        speed = inspecting.measure(say)
+        show(json.dumps(speed, indent=2) if json_ else inspecting.report(speed))
+        return 0
     from autograder.bench import stacks
 
-    assert what == "stacks"
     found = stacks.measure(docker, say)
     show(json.dumps(found, indent=2) if json_ else stacks.report(found))
     return 0
