@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from autograder.errors import ManyHandsError
+from autograder.grading.own_copy import copy_for, own_name
 from autograder.grading.record import write_whole
 from autograder.grading.settings import CONFIG_TEXT, Places
+from autograder.grading.variants import settle_seed
 from autograder.labs.catalogue import all_labs, load_lab
+from autograder.labs.handed_out import CLASS_NOTE, class_note
 from autograder.labs.lab import Lab
 
 _GENERATOR: Final = "1"
@@ -31,19 +34,22 @@ _SCHEMA: Final = 3
 Progress = Callable[[str], None]
 
 
-def prepare_class(home: Path, labs: Sequence[str] | None = None, progress: Progress | None = None) -> None:
+def prepare_class(
+    home: Path, labs: Sequence[str] | None = None, progress: Progress | None = None, seed: str | None = None
+) -> None:
     """Make everything a class needs under ``home``, as far as it is missing or stale; ``labs`` are slugs, default all.
 
-    ``progress`` gets a sentence for each thing worth saying.
+    ``progress`` gets a sentence for each thing worth saying. ``seed`` decides the variants of a new class: any text, or
+    ``none`` for the labs as they are written; by default ``$MANYHANDS_SEED``, else one made at random.
 
     Raises:
-        ManyHandsError: nbgrader could not generate or release a lab.
+        ManyHandsError: nbgrader could not generate or release a lab, or the class has another seed.
     """
     say = progress or (lambda _: None)
     places = Places(home.absolute())
     chosen = all_labs() if labs is None else tuple(load_lab(slug) for slug in labs)
-    _lay_out(places)
-    stale = [lab for lab in chosen if _write_source(places, lab, say)]
+    drawn = _lay_out(places, seed)
+    stale = [lab for lab in chosen if _write_source(places, lab, drawn, say)]
     if stale:
         say(f"preparing {', '.join(lab.slug for lab in stale)} with nbgrader (a few seconds, this once)")
         _publish(places, [lab.slug for lab in stale])
@@ -53,13 +59,18 @@ def prepare_class(home: Path, labs: Sequence[str] | None = None, progress: Progr
         _hand_out(places, lab.slug, say)
 
 
-def source_files(lab: Lab) -> dict[str, bytes]:
-    """The instructor's version of a lab: relative path → contents; the notebook made from its text, and ``start/``."""
+def source_files(lab: Lab, seed: str = "") -> dict[str, bytes]:
+    """The instructor's version of a lab: relative path → contents; the notebook made from its text, and ``start/``.
+
+    In a class with a ``seed`` it says so, for whoever gets a copy of it to have their own.
+    """
     files = {
         str(path.relative_to(lab.start)): path.read_bytes()
         for path in sorted(lab.start.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
+    if seed and lab.rules is not None:
+        files[CLASS_NOTE] = class_note(seed)
     return {**files, f"{lab.slug}.ipynb": notebook_of(lab)}
 
 
@@ -101,18 +112,22 @@ def notebook_of(lab: Lab) -> bytes:
     return (text + "\n").encode()
 
 
-def _lay_out(places: Places) -> None:
+def _lay_out(places: Places, seed: str | None) -> str:
+    """The folders and the settings; the class's seed."""
     if not places.course.is_dir():
         places.course.mkdir(parents=True)
         places.course.chmod(0o700)  # grades, and what others handed in
     places.learner.mkdir(parents=True, exist_ok=True)
+    # Before the settings: a class that has those was laid out, and keeps what it has, be it no seed.
+    drawn = settle_seed(places, seed, new=not places.config.exists())
     if not places.config.exists():
         write_whole(places.config, CONFIG_TEXT.encode())
+    return drawn
 
 
-def _write_source(places: Places, lab: Lab, say: Progress) -> bool:
+def _write_source(places: Places, lab: Lab, seed: str, say: Progress) -> bool:
     """Bring ``class/source/<lab>`` up to date; True when the release has to be made anew."""
-    want = _lab_digest(lab)
+    want = _lab_digest(lab, seed)
     note = _note(places, lab.slug)
     source = places.source(lab.slug)
     published = (places.release(lab.slug) / f"{lab.slug}.ipynb").is_file() and places.outbound(lab.slug).is_dir()
@@ -126,7 +141,7 @@ def _write_source(places: Places, lab: Lab, say: Progress) -> bool:
             return not (note.get("done") and published)
     fresh = source.with_name(f".{lab.slug}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
-    for path, data in source_files(lab).items():
+    for path, data in source_files(lab, seed).items():
         (fresh / path).parent.mkdir(parents=True, exist_ok=True)
         (fresh / path).write_bytes(data)
     # The note comes first: a source without one is somebody's own.
@@ -159,15 +174,13 @@ def _publish(places: Places, slugs: Sequence[str]) -> None:
 
 
 def _hand_out(places: Places, slug: str, say: Progress) -> None:
-    """The learner's copy, as nbgrader's fetch would make it, if there is none. It appears whole or not at all."""
+    """The learner's own copy, as fetching would make it, if there is none. It appears whole or not at all."""
     dest = places.learner / slug
     if dest.exists() or not places.outbound(slug).is_dir():
         return
     partial = places.learner / f".{slug}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(places.outbound(slug), partial)
-    for path in partial.rglob("*"):
-        path.chmod(path.stat().st_mode | 0o200)
+    copy_for(own_name(), places.outbound(slug), partial)
     partial.rename(dest)
     say(f"{dest} is ready")
 
@@ -188,11 +201,12 @@ def _write_note(places: Places, slug: str, note: Mapping[str, Any]) -> None:
     write_whole(_note_path(places, slug), json.dumps(note, indent=1).encode())
 
 
-def _lab_digest(lab: Lab) -> str:
+def _lab_digest(lab: Lab, seed: str) -> str:
     """Of everything the source is made from."""
     checks = json.dumps([[check.name, float(check.points)] for check in lab.checks]).encode()
     start = [(str(path.relative_to(lab.start)), path) for path in sorted(lab.start.rglob("*")) if path.is_file()]
     parts = [(_GENERATOR, checks), (lab.notebook.name, lab.notebook.read_bytes())]
+    parts += [(CLASS_NOTE, class_note(seed))] * bool(seed and lab.rules)
     return _digest([*parts, *((name, path.read_bytes()) for name, path in start)])
 
 

@@ -26,6 +26,7 @@ from traitlets import Unicode
 from autograder.grading.evidence import as_html, as_text
 from autograder.grading.intake import can_be_named, put_folder_in_order, wanted_files
 from autograder.grading.judging import obtain
+from autograder.grading.own_copy import released_to
 from autograder.grading.put_in_order import put_in_order, read_notebook
 from autograder.grading.record import sound
 from autograder.grading.settings import Places
@@ -122,9 +123,9 @@ class PutInOrder(NbGraderPreprocessor):  # type: ignore[misc]
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Take nothing from ``nb`` but text."""
-        slug = resources["nbgrader"]["assignment"]
-        released = Places(Path(self.home)).release(slug) / f"{slug}.ipynb"
-        return put_in_order(nb, _nbformat.read(released, as_version=4)), resources
+        names = resources["nbgrader"]
+        released = released_to(Places(Path(self.home)), names["assignment"], names["student"])
+        return put_in_order(nb, released), resources
 
 
 class ExaminerPreprocessor(NbGraderPreprocessor):  # type: ignore[misc]

@@ -112,7 +112,10 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
             "path_includes_course": False,
             "timezone": "UTC",
         },
-        "ExchangeFactory": {"collect": f"{_STEP}.Collect"},
+        "ExchangeFactory": {
+            "collect": f"{_STEP}.Collect",
+            "fetch_assignment": "autograder.grading.nbgrader_fetch.Fetch",
+        },
         "Autograde": {
             "exporter_class": f"{_STEP}.SubmissionExporter",
             "pre_convert_hook": f"{_STEP}.before_autograde",

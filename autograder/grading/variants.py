@@ -8,12 +8,19 @@ nbgrader put the submission and the seed from here.
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from typing import Final
 
 from autograder.errors import ManyHandsError
+from autograder.grading.record import write_whole
 from autograder.grading.settings import Places
 from autograder.labs.lab import Variant
 
+SEED = "MANYHANDS_SEED"
+"""Environment variable with the seed of a new class, or :data:`NONE`."""
+NONE: Final = "none"
+"""The word for a class where everybody has the labs as they are written."""
 _FILE: Final = "variants.json"
 
 
@@ -43,6 +50,30 @@ def class_seed(places: Places) -> str:
             "the class's seed cannot be read",
             where=str(path),
             why=str(error),
-            remedy='put back {"seed": "…"} as it was; every lab that was handed out has it in .lab/variant.json',
+            remedy='put back {"seed": "…"} as it was; every lab that was handed out has it in .lab/class.json',
         ) from error
+    return seed
+
+
+def settle_seed(places: Places, wish: str | None, *, new: bool) -> str:
+    """The class's seed, decided now if the class is ``new``: ``wish``, the environment's, or one made at random.
+
+    A class that was made without one stays without. :data:`NONE` wishes for none.
+
+    Raises:
+        ManyHandsError: the class has another seed than the one that is wished for.
+    """
+    wish = wish if wish is not None else os.environ.get(SEED, "")
+    known = class_seed(places)
+    if not new:
+        if wish and ("" if wish == NONE else wish) != known:
+            raise ManyHandsError(
+                "this class has " + (f"the seed {known}" if known else "no variants") + f", and {wish!r} is asked for",
+                where=str(places.course),
+                why="labs have been handed out and would be graded against others",
+                remedy="leave the seed out, or begin a new class: MANYHANDS_HOME=DIR ./manyhands up",
+            )
+        return known
+    seed = "" if wish == NONE else wish or secrets.token_hex(8)
+    write_whole(places.course / _FILE, (json.dumps({"seed": seed}) + "\n").encode())
     return seed

@@ -88,11 +88,14 @@ def find(word: str, config: Path | None) -> Scene:
         remedy = "name a stack file, a folder with one, or a lab (./manyhands labs)"
         raise ManyHandsError(f"there is no stack at {word}", remedy=remedy)
     from autograder.labs.catalogue import load_lab
+    from autograder.labs.handed_out import variant_in
     from autograder.launch.places import home
 
+    own = home() / "labs" / word
+    if config is None and own.is_dir():
+        return Scene(load_lab(word, variant_in(own)).stack, own)
     lab = load_lab(word)
-    own = home() / "labs" / lab.slug
-    return Scene(lab.stack, config or (own if own.is_dir() else lab.start))
+    return Scene(lab.stack, config or lab.start)
 
 
 class Player:

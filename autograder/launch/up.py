@@ -31,11 +31,15 @@ _PATIENCE_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user asked for; a port of None is the usual one or the next free one."""
+    """What the user asked for; a port of None is the usual one or the next free one.
+
+    ``seed`` decides the variants of a new class; None leaves that to the environment, or to chance.
+    """
 
     port_site: int | None = None
     port_lab: int | None = None
     browser: bool = True
+    seed: str | None = None
 
 
 class _Stopped(BaseException):
@@ -73,7 +77,7 @@ def _run(
     say("laying out the labs…")
     jupyter.prepare(home)
     jupyter.forget_servers(home)
-    prepare_class(home, progress=say)
+    prepare_class(home, progress=say, seed=wishes.seed)
     folder = site_folder(home)
     pages.build(folder, say)
     token = secrets.token_urlsafe(24)

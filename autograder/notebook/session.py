@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError, nearest
+from autograder.grading.own_copy import make_own
 from autograder.labs.catalogue import LabError, load_lab
 from autograder.labs.examiner import CONFIG_FOLDER, examine
 from autograder.notebook.logbook import Logbook
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from autograder.labs.lab import Lab
 
 MAX_REQUESTS = 5000
+PEOPLE = 125
+"""Who check out at once in a lab that has no peak of its own."""
 
 
 class LabSession:
@@ -36,10 +39,11 @@ class LabSession:
         self.folder = folder
         self._engine = engine
         self._logbook = Logbook(folder)
+        self._peak = max((check.concurrency for check in lab.checks if check.kind == "peak"), default=PEOPLE)
         for name in lab.files:
             if not (folder / name).exists():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(lab.start / name, folder / name)
+                (folder / name).write_bytes(lab.read(lab.start)[name])
         self._running = open_stack(lab.stack, engine)
         atexit.register(self.close)
         self.apply()
@@ -48,7 +52,7 @@ class LabSession:
         """Send traffic and see where it went.
 
         ``clients`` is who sends: many, office, subnet, few, behind-cdn or kept-alive. With ``checkout=True`` they ask
-        for the expensive page, all at once as far as 125 people can.
+        for the expensive page, all at once as far as the lab's peak allows.
         """
         if clients not in POPULATIONS:
             raise _choose(clients, POPULATIONS, "population of clients")
@@ -56,7 +60,7 @@ class LabSession:
             raise LabError(f"{requests} requests are out of range", remedy=f"send from 1 to {MAX_REQUESTS}")
         crowd = population(clients)
         plan = crowd.check_out(requests) if checkout else crowd.browse(requests)
-        sample = send(self._running, crowd, plan, concurrency=125 if checkout else 32, timeout=10.0)
+        sample = send(self._running, crowd, plan, concurrency=self._peak if checkout else 32, timeout=10.0)
         down = tuple(name for name, state in self._running.servers().items() if not state.up)
         shares = " ".join(f"{name} {part:.0%}" for name, part in sorted(sample.shares().items()))
         self._logbook.write(f"send {clients}", f"{shares}, {sample.failed} failed")
@@ -142,7 +146,7 @@ class LabSession:
             mine = self.folder / name
             if mine.exists():
                 shutil.copyfile(mine, mine.with_name(mine.name + ".mine"))
-            shutil.copyfile(self.lab.start / name, mine)
+            mine.write_bytes(self.lab.read(self.lab.start)[name])
         self._running.bring_back()
         self._logbook.write("reset", "the config as it was given")
         return self.apply()
@@ -179,7 +183,7 @@ def open_lab(slug: str | None = None, *, folder: str | Path | None = None, engin
     """
     place = Path(folder or Path.cwd()).resolve()
     _speak_plainly()
-    lab = load_lab(slug or place.name)
+    lab = load_lab(slug or place.name, make_own(place, slug or place.name))
     if (earlier := _OPEN.pop(place, None)) is not None:
         earlier.close()
     print(f"Starting the stack of {lab.title!r} …", flush=True)

@@ -11,6 +11,8 @@ from cyclopts import Parameter
 from autograder.errors import ManyHandsError
 from autograder.verbs.verb import Engine, HAProxy, Json, Nginx, programs, say, show, verb
 
+_SEED = "What everybody's own labs are drawn from, in a new class: any text, or none (MANYHANDS_SEED; random)."
+
 
 @verb
 def up(
@@ -18,20 +20,25 @@ def up(
     browser: Annotated[bool, Parameter(help="Open the list of labs in the browser once all answers.")] = True,
     port_site: Annotated[int | None, Parameter(help="Port of the course site (8000, or the next free one).")] = None,
     port_lab: Annotated[int | None, Parameter(help="Port of JupyterLab (8888, or the next free one).")] = None,
+    seed: Annotated[str | None, Parameter(show_default=False, help=_SEED)] = None,
 ) -> int:
     """Start the course site and JupyterLab with the labs, on this machine only.
 
     Stays in the foreground. Ctrl-C, or ./manyhands down in another terminal, ends everything it started. Your files
     are in work/ (or $MANYHANDS_HOME) and are never overwritten.
 
+    In a new class everybody gets labs of their own: other server names and numbers, other mistakes to begin with. With
+    --seed none everybody has the labs as the site shows them, as for teaching live.
+
     Examples:
       ./manyhands up
+      ./manyhands up --seed none
       ./manyhands up --no-browser --port-lab 9999
     """
     from autograder.launch.up import Wishes
     from autograder.launch.up import up as start
 
-    return start(Wishes(port_site, port_lab, browser), say, show)
+    return start(Wishes(port_site, port_lab, browser, seed), say, show)
 
 
 @verb
