@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,18 @@ if TYPE_CHECKING:
     from autograder.stack.running import RunningStack
     from autograder.traffic.sample import Sample
 
-_BATCHES = (1 / 6, 5 / 6, 1.0, 1.0, 1.0)
+VERSIONS = {"spread": 2, "one-down": 2, "peak": 2}
+"""Kind → its version, 1 where there is none: raise it when the kind answers differently."""
+
+_BATCHES = (1 / 12, 1 / 12, 5 / 6, 1.0, 1.0, 1.0)
 """Parts of a check's requests, sent one after another until the answer is safe. Everything on one server is plain
 from a few dozen requests, and on one server they take longest."""
-TRIES = 3
+_KNOCK = 32
+"""Requests sent before anything else is asked: who answers none of them is not waited for any longer."""
+TRIES = 5
 """How often a peak is tried before "it crashes" is the answer."""
+_PATIENCE = 20.0
+"""Seconds that a client waits who asks for the second time."""
 PLAINLY = 2.0
 """From this multiple of a fair share on, no second look is needed."""
 NEARLY_ALL = 0.9
@@ -51,7 +59,7 @@ class Question:
     findings: tuple[Finding, ...]
     populations: tuple[str, ...]
     victim: str
-    """The server that dies, where the check lets one die."""
+    """The server that dies, where the check lets one die; another one if this one serves nobody."""
     seed: int
     make_whole: Callable[[], None]
     """Starts servers that are down and reloads the balancer, so that it remembers no dead ones."""
@@ -76,22 +84,40 @@ def _spread_with(question: Question, clients: str) -> Answer:
         verdict = _judged(question, clients, samples)
     sample = merged(samples)
     described = sample.described if clients in question.check.clients else "clients of another kind than in the lab"
-    words = f"{_shares_in_words(verdict)} {_traffic_in_words(sample, described)}"
-    good = _fair_enough(verdict) and not sample.failed
+    words = f"{_shares_in_words(verdict)} {_turned_away_in_words(sample)}{_traffic_in_words(sample, described)}"
+    good = _fair_enough(verdict) and not _unserved(sample)
     causes = () if good else causes_of(_seen(verdict), question.findings)
-    return Answer(good, words, dict(verdict.share), sample.requests, sample.failed, causes)
+    return Answer(good, words, dict(verdict.share), sample.requests, _unserved(sample), causes)
+
+
+def _unserved(sample: Sample) -> int:
+    """Requests that no server answered with a page: failures, and what the balancer sends away (302, 404, 429, …).
+
+    A shop's clients want a page. Without this, a balancer that turns the surplus away would look fair.
+    """
+    return sum(1 for fate in sample.fates if fate.failure or not fate.server)
 
 
 def _samples(question: Question, clients: str, seed: int) -> list[Sample]:
-    """Send batch after batch until the answer is safe, or something fails, or there were enough."""
+    """Send batch after batch until the answer is safe, or somebody is not served, or there were enough."""
     crowd = population(clients)
     samples: list[Sample] = []
     for number, part in enumerate(_BATCHES):
         requests = crowd.browse(int(question.check.requests * part), seed=seed + number)
-        samples.append(send(question.running, crowd, requests, concurrency=question.check.concurrency))
-        if samples[-1].failed or _judged(question, clients, samples).spread is not Spread.UNDECIDED:
+        sample = send(question.running, crowd, requests, concurrency=question.check.concurrency)
+        if _only_some_late(sample):
+            requests = crowd.browse(len(requests), seed=seed + number + len(_BATCHES))
+            sample = send(question.running, crowd, requests, concurrency=question.check.concurrency, timeout=_PATIENCE)
+        samples.append(sample)
+        if _unserved(sample) or _judged(question, clients, samples).spread is not Spread.UNDECIDED:
             break
     return samples
+
+
+def _only_some_late(sample: Sample) -> bool:
+    """Whether some waited in vain, and nothing else went wrong: this machine may have stalled, so they ask again."""
+    late = sample.failures.get("timeout", 0)
+    return 0 < late < sample.requests / 4 and late == _unserved(sample)
 
 
 def _judged(question: Question, clients: str, samples: list[Sample]) -> SpreadVerdict:
@@ -109,14 +135,24 @@ def _fair_enough(verdict: SpreadVerdict) -> bool:
 def one_down(question: Question) -> Answer:
     """One server dies under traffic: does any client notice, and do the others carry on?"""
     crowd = population(question.populations[0])
-    question.running.kill(question.victim)
+    concurrency = question.check.concurrency
+    before = send(question.running, crowd, crowd.browse(_KNOCK, seed=question.seed), concurrency=concurrency)
+    if _unserved(before) > len(before.fates) / 2:
+        words = f"Every server was still up. {_failures_in_words(before)} {_traffic_in_words(before, before.described)}"
+        causes = causes_of("errors", question.findings)
+        return Answer(False, words, before.shares(), before.requests, _unserved(before), causes)
+    victim = _serving_victim(question.victim, before)
+    question.running.kill(victim)
     requests = crowd.browse(question.check.requests, seed=question.seed)
-    sample = send(question.running, crowd, requests, concurrency=question.check.concurrency)
+    sample = send(question.running, crowd, requests, concurrency=concurrency)
+    if _only_some_late(sample):
+        requests = crowd.browse(question.check.requests, seed=question.seed + 1)
+        sample = send(question.running, crowd, requests, concurrency=concurrency, timeout=_PATIENCE)
     shares = sample.shares()
     # One server carrying everything is no redundancy: the next death would be the outage.
     alone = len(shares) < 2
-    good = not sample.failed and not alone
-    words = f"{question.victim} was killed. {_failures_in_words(sample)} {_traffic_in_words(sample, sample.described)}"
+    good = not _unserved(sample) and not alone
+    words = f"{victim} was killed. {_failures_in_words(sample)} {_traffic_in_words(sample, sample.described)}"
     if alone and shares:
         words += f" Everything else went to {next(iter(shares))} alone."
     return Answer(
@@ -124,9 +160,15 @@ def one_down(question: Question) -> Answer:
         words,
         shares,
         sample.requests,
-        sample.failed,
+        _unserved(sample),
         () if good else causes_of("errors", question.findings),
     )
+
+
+def _serving_victim(wished: str, before: Sample) -> str:
+    """A server whose death somebody can notice: the one wished for if it serves, else the one that serves most."""
+    counts = before.counts()
+    return wished if wished in counts or not counts else max(sorted(counts), key=lambda name: counts[name])
 
 
 def peak(question: Question) -> Answer:
@@ -137,6 +179,12 @@ def peak(question: Question) -> Answer:
     never empty one; so one survival in :data:`TRIES` proves the config, and a config that spreads badly is not
     tried again.
     """
+    crowd = population(question.populations[0])
+    knock = send(question.running, crowd, crowd.check_out(_KNOCK, seed=question.seed), concurrency=_KNOCK)
+    if _unserved(knock) > _KNOCK / 2:
+        words = f"Before the peak, with {_KNOCK} people: {_failures_in_words(knock)}"
+        causes = causes_of("crashed", question.findings)
+        return Answer(False, words, knock.shares(), knock.requests, _unserved(knock), causes)
     answer = _peak_once(question, question.seed)
     for attempt in range(1, TRIES):
         if answer.passed:
@@ -161,11 +209,14 @@ def _peak_once(question: Question, seed: int) -> Answer:
     requests = crowd.check_out(question.check.requests, seed=seed)
     sample = send(question.running, crowd, requests, concurrency=question.check.concurrency, timeout=10.0)
     crashed = [name for name, state in question.running.servers().items() if not state.up]
-    good = not crashed and not sample.failed
+    cheap = sum(1 for fate in sample.fates if fate.server and not fate.checkout)
+    good = not crashed and not _unserved(sample) and not cheap
     fate = f"{_list(crashed)} ran out of memory and died." if crashed else "Nothing crashed."
     words = f"{question.check.concurrency} people at once. {fate} {_failures_in_words(sample)}"
+    if cheap:
+        words += f" {cheap} people who wanted to check out were given another page."
     causes = () if good else causes_of("crashed", question.findings)
-    return Answer(good, words, sample.shares(), sample.requests, sample.failed, causes)
+    return Answer(good, words, sample.shares(), sample.requests, _unserved(sample), causes)
 
 
 KINDS: dict[str, Callable[[Question], Answer]] = {"spread": spread, "one-down": one_down, "peak": peak}
@@ -201,10 +252,22 @@ def _traffic_in_words(sample: Sample, described: str) -> str:
 
 
 def _failures_in_words(sample: Sample) -> str:
-    if not sample.failed:
+    if not _unserved(sample):
         return "No client saw an error."
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(sample.failures.items()))
-    return f"{sample.failed} of {sample.requests} requests failed ({kinds})."
+    parts = []
+    if sample.failed:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(sample.failures.items()))
+        parts.append(f"{sample.failed} of {sample.requests} requests failed ({kinds}).")
+    return " ".join([*parts, _turned_away_in_words(sample)]).strip()
+
+
+def _turned_away_in_words(sample: Sample) -> str:
+    """Ends in a space if it is not empty."""
+    statuses = Counter(fate.status for fate in sample.fates if not fate.failure and not fate.server)
+    if not statuses:
+        return ""
+    told = ", ".join(f"{count} with {status}" for status, count in sorted(statuses.items()))
+    return f"The balancer turned {statuses.total()} of {sample.requests} requests away ({told}). "
 
 
 def _list(names: tuple[str, ...] | list[str]) -> str:

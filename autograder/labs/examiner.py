@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from autograder.labs.checks import KINDS, Answer, Question
 from autograder.labs.explain import in_words, read_findings
+from autograder.labs.limits import over_limit
 from autograder.labs.verdict import Outcome, Verdict
 from autograder.stack.running import open_stack
 
@@ -76,6 +77,11 @@ def _verdicts(
     config = {
         name.removeprefix(CONFIG_FOLDER): content for name, content in files.items() if name.startswith(CONFIG_FOLDER)
     }
+    balancer = lab.stack.balancer
+    if reason := over_limit(balancer.proxy, config, balancer.config):
+        advice = "A lab needs a few processes and connections. Ask for less, and submit again."
+        yield from (_unjudged(check, f"{CONFIG_FOLDER}{balancer.config}, {reason}", advice) for check in checks)
+        return
     findings = tuple(
         dataclasses.replace(finding, file=CONFIG_FOLDER + finding.file) for finding in read_findings(lab.stack, config)
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _OUTPUT_KEPT = 64 * 1024
 _FILE_LIMIT = 64 * 1024 * 1024
+_DATA_LIMIT = 1 << 30
 
 
 def fork(run: Callable[[], None]) -> int:
@@ -69,9 +70,11 @@ def close_all_but(*keep: int) -> None:
 
 
 def limit() -> None:
-    """Limits of every program that a stack runs: no core files, and files of at most 64 MiB."""
+    """Limits of every program that a stack runs: no core files, files of at most 64 MiB, 1 GiB of memory a process."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_LIMIT, _FILE_LIMIT))
+    # Not the address space: some programs reserve much of it and use little.
+    resource.setrlimit(resource.RLIMIT_DATA, (_DATA_LIMIT, _DATA_LIMIT))
 
 
 def content(descriptor: int) -> str:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 NONCE_HEADER = "x-request-nonce"
 RECEIPT_HEADER = "x-receipt"
+CHECKOUT_MARK = "k"
+"""Last character of a receipt for a checkout, which no other receipt has: a balancer may have asked for less."""
 STATUS_PATH = "/-/status"
 METRICS_PATH = "/-/metrics"
 DISK = "/run/manyhands/disk"
@@ -164,7 +166,7 @@ class Shop:
     def _answer(self, asked: Asked, status: int) -> None:
         self.served += 1
         self.statuses[status] = self.statuses.get(status, 0) + 1
-        receipt = f"{self._receipts}{self.served:x}"
+        receipt = f"{self._receipts}{self.served:x}{CHECKOUT_MARK if asked.checkout else ''}"
         os.write(self._journal, f"{asked.nonce} {receipt}\n".encode())
         if not self.served % _FORGET_EVERY:
             forget(self._journal)

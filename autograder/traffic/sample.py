@@ -44,6 +44,8 @@ class Fate:
     failure: str
     latency_ms: float
     server: str
+    checkout: bool = False
+    """Whether that server worked on a checkout, whatever the client asked for: a balancer may change the path."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.model import CLIENTS, Door
+from autograder.stack.shop import CHECKOUT_MARK
 from autograder.traffic import load
 from autograder.traffic.sample import Fate, Sample
 
@@ -91,7 +92,8 @@ def send(
         extra += len(entries) - bool(server)
         who = population.clients[used[client]].address
         kind = failure or _judged(status, server)
-        fates.append(Fate(used[client], who, status, kind, latency_us / 1000, server))
+        checkout = bool(server) and receipt.endswith(CHECKOUT_MARK)
+        fates.append(Fate(used[client], who, status, kind, latency_us / 1000, server, checkout))
     return Sample(population.name, population.described, tuple(fates), reply["seconds"], extra)
 
 
