@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from autograder.labs.checks import KINDS, Answer, Question
 from autograder.labs.explain import in_words, read_findings
 from autograder.labs.limits import over_limit
+from autograder.labs.variants import not_yours
 from autograder.labs.verdict import Outcome, Verdict
 from autograder.stack.running import open_stack
 
@@ -92,7 +93,7 @@ def _verdicts(
         for check in checks:
             began = time.monotonic()
             if check.kind == "loads":
-                verdict = _loads(check, applied.faults, attempts.get(check.name, 0))
+                verdict = _loads(check, applied.faults, attempts.get(check.name, 0), not_yours(lab, config))
             elif not applied.ok:
                 reason = f"{lab.stack.balancer.proxy} does not run this config, so no traffic could be sent."
                 verdict = _unjudged(check, reason, f"First mend what it complains about: {_complaint(applied.faults)}")
@@ -124,7 +125,7 @@ def _victim(lab: Lab, dice: random.Random | None) -> str:
     return dice.choice(names) if dice else names[min(1, len(names) - 1)]
 
 
-def _loads(check: Check, faults: tuple[ConfigFault, ...], attempts: int) -> Verdict:
+def _loads(check: Check, faults: tuple[ConfigFault, ...], attempts: int, remark: str) -> Verdict:
     if not faults:
         return Verdict(check.name, Outcome.PASSED, check.points, check.points, "The config is loaded and running.")
     return Verdict(
@@ -132,7 +133,7 @@ def _loads(check: Check, faults: tuple[ConfigFault, ...], attempts: int) -> Verd
         Outcome.FAILED,
         0.0,
         check.points,
-        "The balancer refused the config.",
+        f"The balancer refused the config. {remark}".rstrip(),
         why=_complaint(faults),
         next=_hint(check, attempts),
     )

@@ -22,7 +22,7 @@ Expressions are Jinja2's, in its sandbox; MkDocs brings it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -91,14 +91,17 @@ def vary(lab: Lab, variant: Variant) -> Lab:
     )
 
 
-def strangers(lab: Lab, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Servers that the ``files`` of a submission name, and that only other students' variants of the lab have."""
+def not_yours(lab: Lab, files: Mapping[str, bytes]) -> str:
+    """A sentence on servers that the ``files`` of a submission name and only other students have; empty if none."""
     if lab.variant is None or lab.rules is None:
-        return ()
-    own = {server.name for server in lab.stack.servers}
-    others = {name for family in lab.rules.families for name in family} - own
+        return ""
+    own = [server.name for server in lab.stack.servers]
+    others = {name for family in lab.rules.families for name in family} - {*own}
     said = b"\n".join(files.values())
-    return tuple(sorted(name for name in others if re.search(rb"(?<![\w.-])%s(?![\w-])" % name.encode(), said)))
+    found = sorted(name for name in others if re.search(rb"(?<![\w.-])%s(?![\w.-])" % name.encode(), said))
+    if not found:
+        return ""
+    return f"It names {_listed(found)}, which other variants of this lab have; your servers are {_listed(own)}."
 
 
 def faults_of(lab: Lab) -> tuple[str, ...]:
@@ -197,6 +200,10 @@ def _named(stack: Stack) -> tuple[Named, ...]:
         Named(s.name, s.port, s.capacity, f"{s.capacity / least:.3g}", f"{round(100 * fair[s.name], 1):g}")
         for s in stack.servers
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _value(lab: Lab, key: str, expression: str, facts: Mapping[str, object]) -> object:
