@@ -1,4 +1,4 @@
-"""Grading a class: judge what has no record yet in worker processes, write every grade in this one.
+"""Grading a class: judge what has no record yet, in processes or on a cluster, and write every grade from here.
 
 The order of things makes a run killable at any moment: a record is on disk before its grade is written, and a grade
 counts as written only by a note that follows it. What is missing is done by the next run; nothing is judged twice.
@@ -6,59 +6,33 @@ counts as written only by a note that follows it. What is missing is done by the
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError
-from autograder.grading.intake import take_in
-from autograder.grading.judging import Judge, judge, key_of, refusals
-from autograder.grading.pool import Job, judge_all
-from autograder.grading.record import Record, load_record, new_record, save_record, write_whole
+from autograder.grading import pool
+from autograder.grading.interrupt import uninterrupted
+from autograder.grading.judging import Judge, Task, judge
+from autograder.grading.locks import one_run, one_writer
+from autograder.grading.progress import Line, Progress, Step, quiet
+from autograder.grading.regrade import Change, changes
 from autograder.grading.report import Report, Row, State
 from autograder.grading.settings import Places
-from autograder.grading.submission import Submission
+from autograder.grading.survey import Entry, Survey, affected
+from autograder.grading.written import note_of, read_note
 from autograder.labs.catalogue import load_lab
-from autograder.labs.lab import Lab
-from autograder.labs.verdict import Verdict
 
 if TYPE_CHECKING:
     from autograder.grading.frame import Frame
 
-Progress = Callable[[int, int, str], None]
-"""Called with how many submissions are through, how many there are, and the student just done."""
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """A submission with its record, or with the reason why it has none."""
-
-    lab: Lab
-    student: str
-    submission: Submission | None
-    record: Record | None = None
-    why: str = ""
-    fresh: bool = False
-
-
-class _Frame:
-    """nbgrader, started when it is first needed: it takes seconds, and a run with nothing new needs none of it."""
-
-    def __init__(self, home: Path, engine: str) -> None:
-        self._home, self._engine = home, engine
-        self._frame: Frame | None = None
-
-    def __call__(self) -> Frame:
-        if self._frame is None:
-            from autograder.grading.frame import Frame
-
-            self._frame = Frame(self._home, self._engine)
-        return self._frame
+Confirm = Callable[[Sequence[Change]], bool]
+"""Shown how written grades would change; whether to write them."""
+Say = Callable[[str], None]
 
 
 def grade(
@@ -67,141 +41,181 @@ def grade(
     *,
     students: Sequence[str] = (),
     jobs: int = 0,
+    cluster: str = "",
     engine: str = "local",
     force: bool = False,
     collect: bool = True,
     ask: Judge = judge,
     progress: Progress | None = None,
+    confirm: Confirm | None = None,
+    say: Say | None = None,
 ) -> Report:
     """Grade what was submitted for ``labs`` (slugs), by ``students`` (default: everybody).
 
-    ``jobs`` is the number of judging processes, 0 for one a processor. ``force`` judges again what has a record.
-    ``collect`` fetches new submissions from the exchange first. ``ask`` judges: a function that a process can pickle.
-    Without ``progress`` a line is drawn on a terminal and nothing in a pipe.
+    ``jobs`` is the number of judging processes, 0 for one a processor; with ``cluster``, the address of a Dask
+    scheduler, its workers judge instead. ``force`` judges again what has a record. ``collect`` fetches new submissions
+    from the exchange first. ``ask`` judges: a function that a process can pickle. Without ``progress`` a line is drawn
+    on a terminal and nothing in a pipe. Grades that would change without a new submission are written only if
+    ``confirm`` says so. ``say`` gets what is worth knowing while it happens.
 
     Raises:
-        ManyHandsError: the class is not prepared, or there is no such lab.
+        ManyHandsError: the class is not prepared, it is being graded already, there is no such lab, the cluster cannot
+            be used, or somebody pressed Ctrl-C (exit code 130).
     """
-    began = time.monotonic()
     places = Places(home.absolute())
-    chosen = [load_lab(slug) for slug in labs]
+    for slug in labs:
+        load_lab(slug)
     if not places.config.is_file():
         raise ManyHandsError("there is no class here", where=str(places.course), remedy="./manyhands up")
-    frame = _Frame(places.home, engine)
-    notes: list[str] = []
-    for lab in chosen:
-        if collect and places.inbound.is_dir() and any(places.inbound.glob(f"*+{lab.slug}+*")):
-            why = frame().collect(lab.slug)
-            notes += [f"collecting {lab.slug}: {why}"] if why else []
-    handed_in = _handed_in(places, chosen, students)
-    tell = progress or (_draw if sys.stderr.isatty() else _quiet)
-    rows: list[Row] = []
-    for judged in _judge(places, handed_in, jobs or os.cpu_count() or 1, engine, force, ask):
-        why = judged.why or _write_grade(places, judged, force, frame)
-        rows.append(
-            Row(
-                judged.lab.slug,
-                judged.student,
-                State.UNGRADED if why else State.GRADED,
-                judged.record,
-                why,
-                judged.fresh,
-            )
-        )
-        tell(len(rows), len(handed_in), judged.student)
-    rows.sort(key=lambda row: (labs.index(row.lab), row.student))
-    return Report(tuple(rows), tuple(notes), time.monotonic() - began)
-
-
-def _handed_in(places: Places, labs: Sequence[Lab], students: Sequence[str]) -> list[tuple[Lab, str]]:
-    """Who has a folder in ``submitted/`` for which lab."""
-    submitted = places.course / "submitted"
-    names = sorted(path.name for path in submitted.iterdir() if path.name[0] != ".") if submitted.is_dir() else []
-    wanted = set(students)
-    return [
-        (lab, name)
-        for lab in labs
-        for name in names
-        if (not wanted or name in wanted) and os.path.lexists(places.submitted(name, lab.slug))
-    ]
-
-
-def _judge(
-    places: Places, handed_in: Sequence[tuple[Lab, str]], processes: int, engine: str, force: bool, ask: Judge
-) -> Iterator[_Judged]:
-    """Every submission with its record: those that have one first, the others as they are judged."""
-    waiting: list[tuple[Lab, Submission]] = []
-    for lab, student in handed_in:
+    run = _Run(places, tuple(labs), engine, force, progress or (Line() if sys.stderr.isatty() else quiet), say)
+    with one_run(places):
         try:
-            submission = take_in(places, lab, student)
+            return run(students, jobs or os.cpu_count() or 1, cluster, collect, ask, confirm)
+        except KeyboardInterrupt:
+            raise ManyHandsError(
+                "stopped",
+                why=f"{run.written} of {run.total or 'all'} submissions have their grades",
+                remedy="run the same command again: it goes on from there, and judges nothing twice",
+                exit_code=130,
+            ) from None
+
+
+class _Run:
+    """One run: what it has done so far, and how far it is."""
+
+    def __init__(
+        self, places: Places, labs: Sequence[str], engine: str, force: bool, tell: Progress, say: Say | None
+    ) -> None:
+        self._places, self._labs, self._engine, self._force = places, labs, engine, force
+        self._tell = tell
+        self._notes: list[str] = []
+        self._aloud = say
+        self._frame: Frame | None = None
+        self._rows: list[Row] = []
+        self._held: list[tuple[Entry, tuple[Change, ...]]] = []
+        self._judged = self._to_judge = 0
+        self.total = 0
+
+    @property
+    def written(self) -> int:
+        """How many submissions are known to have their grade."""
+        return sum(row.state is State.GRADED for row in self._rows)
+
+    def __call__(
+        self, students: Sequence[str], jobs: int, cluster: str, collect: bool, ask: Judge, confirm: Confirm | None
+    ) -> Report:
+        began = time.monotonic()
+        if collect:
+            self._collect()
+        survey = Survey(self._places, self._labs, students, self._engine)
+        handed_in = len(survey.handed_in())
+        entries: list[Entry] = []
+        for entry in survey.look(self._force):
+            entries.append(entry)
+            self._tell(Step(len(entries), 1 + handed_in, 0, 0, entry.student))
+        waiting = [entry for entry in entries if not entry.record and not entry.why]
+        self.total, self._to_judge = len(entries), len(waiting)
+        for sentence in affected(waiting):
+            self._note(sentence)
+        for entry in entries:
+            if entry.record or entry.why:
+                self._settle(entry)
+        for entry in self._judge(survey, waiting, jobs, cluster, ask):
+            self._judged += 1
+            self._settle(entry)
+        self._settle_held(confirm)
+        rows = sorted(self._rows, key=lambda row: (self._labs.index(row.lab), row.student))
+        held = tuple(change for _, found in self._held for change in found)
+        return Report(tuple(rows), tuple(self._notes), time.monotonic() - began, held)
+
+    def _collect(self) -> None:
+        inbound = self._places.inbound
+        for slug in self._labs:
+            if inbound.is_dir() and any(inbound.glob(f"*+{slug}+*")):
+                with uninterrupted():
+                    why = self._nbgrader().collect(slug)
+                if why:
+                    self._note(f"collecting {slug}: {why}")
+
+    def _judge(self, survey: Survey, waiting: Sequence[Entry], jobs: int, cluster: str, ask: Judge) -> Iterator[Entry]:
+        """Each of ``waiting`` with its record, which is on disk, or with the reason why it has none."""
+        under_way: dict[int, Entry] = {}
+
+        def load(index: int) -> Task:
+            under_way[index], task = survey.task(waiting[index])
+            return task
+
+        if not waiting:
+            return
+        if cluster:
+            from autograder.grading.cluster import judge_all
+
+            labs = tuple(dict.fromkeys(entry.lab for entry in waiting))
+            results = judge_all(len(waiting), load, cluster, ask, labs, self._note)
+        else:
+            results = pool.judge_all(len(waiting), load, jobs, ask)
+        for index, result in results:
+            entry = under_way.pop(index, waiting[index])
+            if isinstance(result, ManyHandsError):
+                yield replace(entry, why=str(result), fresh=True)
+            elif isinstance(result, Exception):
+                yield replace(entry, why=f"{type(result).__name__}: {result}", fresh=True)
+            else:
+                try:
+                    yield survey.record(entry, result)
+                except ValueError as error:  # points that are no points
+                    yield replace(entry, why=str(error), fresh=True)
+
+    def _settle(self, entry: Entry) -> None:
+        """See to it that the gradebook has the grade of ``entry``, or that it is known why not."""
+        if entry.record is None:
+            self._row(entry, State.UNGRADED, entry.why or "nobody judged it")
+            return
+        note = read_note(self._places, entry.lab, entry.student)
+        shown = (self._places.autograded(entry.student, entry.lab) / f"{entry.lab}.ipynb").is_file()
+        if note == note_of(entry.record, entry.notebook) and shown and not self._force:
+            self._row(entry, State.GRADED)
+        elif found := changes(note, entry.record):
+            self._held.append((entry, found))
+            self._step(entry)
+        else:
+            self._write(entry)
+
+    def _settle_held(self, confirm: Confirm | None) -> None:
+        found = tuple(change for _, rows in self._held for change in rows)
+        if found and confirm is not None and confirm(found):
+            held, self._held = self._held, []
+            for entry, _ in held:
+                self._write(entry)
+        for entry, _ in self._held:
+            self._row(entry, State.HELD)
+
+    def _write(self, entry: Entry) -> None:
+        """Have nbgrader write the grade."""
+        try:
+            with uninterrupted(), one_writer(self._places):
+                why = self._nbgrader().autograde(entry.lab, entry.student)
         except (OSError, ManyHandsError) as error:
-            yield _Judged(lab, student, None, why=str(error))
-            continue
-        record = None if force else load_record(places.records, key_of(submission, lab, engine))
-        if record is not None:
-            yield _Judged(lab, student, submission, record)
-        elif submission.refused:
-            yield _recorded(places, lab, submission, engine, refusals(lab, submission.refused), 0.0)
-        else:
-            waiting.append((lab, submission))
-    todo = [Job(lab.slug, submission.files, engine) for lab, submission in waiting]
-    for index, result in judge_all(todo, processes, ask):
-        lab, submission = waiting[index]
-        if isinstance(result, Exception):
-            why = str(result) or type(result).__name__
-            if not isinstance(result, ManyHandsError):
-                why = f"{type(result).__name__}: {why}"
-            yield _Judged(lab, submission.student, submission, why=why, fresh=True)
-        else:
-            verdicts = tuple(map(Verdict.from_dict, result))
-            yield _recorded(places, lab, submission, engine, verdicts, sum(verdict.seconds for verdict in verdicts))
+            why = str(error)
+        self._row(entry, State.UNGRADED if why else State.GRADED, why)
 
+    def _row(self, entry: Entry, state: State, why: str = "") -> None:
+        self._rows.append(Row(entry.lab, entry.student, state, entry.record, why, entry.fresh))
+        self._step(entry)
 
-def _recorded(
-    places: Places, lab: Lab, submission: Submission, engine: str, verdicts: tuple[Verdict, ...], seconds: float
-) -> _Judged:
-    try:
-        record = new_record(key_of(submission, lab, engine), verdicts, seconds)
-    except ValueError as error:  # points that are no points
-        return _Judged(lab, submission.student, submission, why=str(error), fresh=True)
-    save_record(places.records, record)
-    return _Judged(lab, submission.student, submission, record, fresh=True)
+    def _step(self, entry: Entry) -> None:
+        done = min(self.total, len(self._rows) + len(self._held))
+        self._tell(Step(done, self.total, self._judged, self._to_judge, entry.student))
 
+    def _note(self, sentence: str) -> None:
+        self._notes.append(sentence)
+        if self._aloud is not None:
+            self._aloud(sentence)
 
-def _write_grade(places: Places, judged: _Judged, force: bool, frame: _Frame) -> str:
-    """Have nbgrader write the grade, unless it has; returns why not, or nothing."""
-    assert judged.record is not None
-    assert judged.submission is not None
-    slug, student = judged.lab.slug, judged.student
-    record = judged.record.key.path(places.records)
-    note = record.parent / "written.json"
-    now = {
-        "record": record.name,
-        "judged_at": judged.record.judged_at,
-        "notebook": judged.submission.notebook_digest,
-    }
-    try:
-        written = json.loads(note.read_bytes())
-    except (OSError, ValueError):
-        written = {}
-    if written == now and not force and (places.autograded(student, slug) / f"{slug}.ipynb").is_file():
-        return ""
-    try:
-        why = frame().autograde(slug, student)
-    except (OSError, ManyHandsError) as error:
-        return str(error)
-    if not why:
-        write_whole(note, json.dumps(now).encode())
-    return why
+    def _nbgrader(self) -> Frame:
+        """nbgrader, started when it is first needed: it takes seconds, and a run with nothing new needs none of it."""
+        if self._frame is None:
+            from autograder.grading.frame import Frame
 
-
-def _draw(done: int, total: int, student: str) -> None:
-    """A line that is drawn over, and goes away with the last one."""
-    line = f"{done}/{total}  {student[:40]}"
-    sys.stderr.write(f"\r\x1b[K{line if done < total else ''}")
-    sys.stderr.flush()
-
-
-def _quiet(done: int, total: int, student: str) -> None:
-    """In a pipe nobody watches."""
-    del done, total, student
+            self._frame = Frame(self._places.home, self._engine)
+        return self._frame

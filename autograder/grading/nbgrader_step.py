@@ -28,17 +28,19 @@ from autograder.grading.intake import can_be_named, put_folder_in_order, wanted_
 from autograder.grading.judging import obtain
 from autograder.grading.own_copy import released_to
 from autograder.grading.put_in_order import put_in_order, read_notebook
-from autograder.grading.record import sound
+from autograder.grading.record import Record, sound
 from autograder.grading.settings import Places
+from autograder.grading.submission import Submission
 from autograder.grading.tidy import copy_plain
-from autograder.labs.catalogue import load_lab
+from autograder.grading.written import write_note
 from autograder.labs.verdict import Verdict
 
 _nbformat: Any = nbformat
 """It carries no types."""
 _BY_HAND = "many_hands_graded_by_hand"
 
-
+_under_way: dict[tuple[str, str], tuple[Record, Submission]] = {}
+"""Student and lab → what is being written for them; nbgrader hands nothing from its steps on to its hooks."""
 _TAGS = frozenset(
     {f"h{level}" for level in range(1, 7)}
     | {"p", "br", "hr", "div", "span", "strong", "em", "b", "i", "u", "s", "del", "ins", "sub", "sup", "small", "mark"}
@@ -59,6 +61,13 @@ def before_autograde(*, assignment: str, student: str, notebooks: list[str], **_
     notebooks[:] = []  # should the next line raise, nbgrader finds nothing to grade here
     put_folder_in_order(Places(folder.parents[3]), folder.name, folder.parent.name)
     notebooks[:] = [str(folder / f"{folder.name}.ipynb")]
+
+
+def after_autograde(*, assignment: str, student: str, notebooks: list[str], **_: Any) -> None:  # noqa: ARG001
+    """Note which record the grade is from, whoever had it written. nbgrader calls it when all is written."""
+    folder = Path(notebooks[0]).parent
+    record, submission = _under_way.pop((folder.parent.name, folder.name))
+    write_note(Places(folder.parents[3]), record, submission)
 
 
 class Collect(ExchangeCollect):  # type: ignore[misc]
@@ -145,7 +154,8 @@ class ExaminerPreprocessor(NbGraderPreprocessor):  # type: ignore[misc]
             OursError: the submission could not be judged, and it is not its author's fault.
         """
         names = resources["nbgrader"]
-        record = obtain(Places(Path(self.home)), load_lab(names["assignment"]), names["student"], self.engine)
+        record, submission = obtain(Places(Path(self.home)), names["assignment"], names["student"], self.engine)
+        _under_way[names["student"], names["assignment"]] = record, submission
         verdicts = {verdict.check: verdict for verdict in record.verdicts}
         for cell in nb.cells:
             if cell.cell_type == "code":

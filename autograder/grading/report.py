@@ -10,7 +10,10 @@ from typing import Any
 
 from autograder.grading.evidence import clean, number
 from autograder.grading.record import Record
+from autograder.grading.regrade import Change, table
 from autograder.labs.verdict import Outcome
+
+_HELD = "These grades were not written; to write them, run the same command again with --yes."
 
 
 class State(StrEnum):
@@ -20,11 +23,13 @@ class State(StrEnum):
     """Judged (now or before) and in the gradebook."""
     UNGRADED = "ungraded"
     """Through our fault; no grade was written."""
+    HELD = "held"
+    """Judged again, with another result; the gradebook keeps the earlier grade until somebody agrees."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One submission. ``why`` is set when it is ungraded; ``fresh`` when it was judged in this run."""
+    """One submission, its record without the evidence. ``why``: it is ungraded; ``fresh``: judged in this run."""
 
     lab: str
     student: str
@@ -35,9 +40,11 @@ class Row:
 
     @property
     def outcome(self) -> str:
-        """In words: all passed, points short, could not be judged, or ungraded."""
+        """In words: all passed, points short, could not be judged, ungraded, or a change that nobody agreed to yet."""
         if self.state is State.UNGRADED or self.record is None:
             return "ungraded (our fault)"
+        if self.state is State.HELD:
+            return "would change"
         outcomes = {verdict.outcome for verdict in self.record.verdicts}
         if outcomes == {Outcome.PASSED}:
             return "passed"
@@ -55,7 +62,7 @@ class Row:
             "max_points": record.max_points if record else None,
             "why": self.why,
             "judged_now": self.fresh,
-            "verdicts": [verdict.to_dict() for verdict in record.verdicts] if record else [],
+            "verdicts": record.to_dict()["verdicts"] if record else [],
         }
 
 
@@ -66,17 +73,20 @@ class Report:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    held: tuple[Change, ...] = ()
+    """Changes of written grades that nobody agreed to."""
 
     @property
     def exit_code(self) -> int:
-        """0 when every submission has its grade, 1 when we failed some."""
-        return 1 if any(row.state is State.UNGRADED for row in self.rows) else 0
+        """0 when every submission has its grade, 1 when we failed some or a change waits for somebody to agree."""
+        return 1 if any(row.state is not State.GRADED for row in self.rows) else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "rows": [row.to_dict() for row in self.rows],
             "notes": list(self.notes),
+            "held": [vars(change) for change in self.held],
             "seconds": round(self.seconds, 3),
             "exit_code": self.exit_code,
         }
@@ -95,6 +105,8 @@ class Report:
         for row in self.rows:
             if row.why:
                 parts += ["", f"{row.lab} {clean(row.student)}: no grade was written", clean(row.why)]
+        if self.held:
+            parts += ["", table(self.held), "", _HELD]
         return "\n".join(parts)
 
 

@@ -7,6 +7,7 @@ Nothing here imports nbgrader: names of its classes are strings, and reading the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 from autograder.labs.catalogue import all_labs
 
+DATABASE = "MANYHANDS_DB"
+"""Environment variable with the URL of the gradebook's database."""
 COURSE = "many-hands"
 """nbgrader's course id."""
 
@@ -89,6 +92,10 @@ class Places:
         """A submission nbgrader has graded."""
         return self.course / "autograded" / student / lab
 
+    def written(self, student: str, lab: str) -> Path:
+        """The note on which record the gradebook's grade is from."""
+        return self.course / "written" / lab / f"{student}.json"
+
     def set_aside(self, student: str, lab: str) -> Path:
         """Where things that may not stay in a submission are moved."""
         return self.course / "set-aside" / student / lab
@@ -104,7 +111,7 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
     home = home.absolute()
     places = Places(home)
     return {
-        "CourseDirectory": {"course_id": COURSE, "root": str(places.course)},
+        "CourseDirectory": {"course_id": COURSE, "root": str(places.course), **_database()},
         "Exchange": {
             "root": str(places.exchange),
             "assignment_dir": str(places.learner),
@@ -119,6 +126,7 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
         "Autograde": {
             "exporter_class": f"{_STEP}.SubmissionExporter",
             "pre_convert_hook": f"{_STEP}.before_autograde",
+            "post_convert_hook": f"{_STEP}.after_autograde",
             "sanitize_preprocessors": [f"{_STEP}.PutInOrder", "nbgrader.preprocessors.CheckCellMetadata"],
             "autograde_preprocessors": [
                 f"{_STEP}.ExaminerPreprocessor",
@@ -134,6 +142,17 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
         # Feedback and formgrader render what learners wrote in an instructor's session.
         "HTMLExporter": {"filters": {"markdown2html": f"{_STEP}.safe_markdown"}},
     }
+
+
+def _database() -> Mapping[str, str]:
+    """Where the gradebook is, when the environment says so; nbgrader's own SQLite file otherwise.
+
+    A plain ``postgresql://`` names the driver that is installed here.
+    """
+    url = os.environ.get(DATABASE, "")
+    for plain in ("postgresql://", "postgres://"):
+        url = url.replace(plain, "postgresql+psycopg://") if url.startswith(plain) else url
+    return {"db_url": url} if url else {}
 
 
 def server_environment(home: Path) -> Mapping[str, str]:

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-from autograder.grading.judging import Judge, OursError
-from autograder.grading.pool import Job, judge_all
+from autograder.grading.judging import Judge, OursError, Task
+from autograder.grading.pool import judge_all
 from autograder.stack.engine import EngineError
 from tests.grading import judges
 from tests.grading.course import LAB
 
 
 def run(texts: list[str], ask: Judge) -> dict[str, object]:
-    jobs = [Job(LAB, {"conf/nginx.conf": text.encode()}, "local") for text in texts]
+    def load(index: int) -> Task:
+        return Task(LAB, {"conf/nginx.conf": texts[index].encode()})
+
     return {
         texts[index]: result if isinstance(result, Exception) else sum(verdict["points"] for verdict in result)
-        for index, result in judge_all(jobs, 2, ask)
+        for index, result in judge_all(len(texts), load, 2, ask)
     }
 
 

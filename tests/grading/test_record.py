@@ -17,8 +17,8 @@ GOOD = Verdict("spread", Outcome.PASSED, 1.5, 2.0, "300 requests", share={"a": 0
 
 def test_a_record_is_read_back_whole(tmp_path: Path) -> None:
     record = new_record(KEY, [GOOD], 1.25)
-    save_record(tmp_path, record)
-    assert load_record(tmp_path, KEY) == record
+    save_record(tmp_path / "records", record)
+    assert load_record(tmp_path / "records", KEY) == record
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,15 @@ def test_a_record_is_read_back_whole(tmp_path: Path) -> None:
     ],
 )
 def test_a_record_is_for_nothing_but_what_it_judged(tmp_path: Path, other: Key) -> None:
-    save_record(tmp_path, new_record(KEY, [GOOD], 0))
-    assert load_record(tmp_path, other) is None
+    save_record(tmp_path / "records", new_record(KEY, [GOOD], 0))
+    assert load_record(tmp_path / "records", other) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 0}', '{"schema": 1, "key": {}}'])
 def test_a_file_that_is_no_record_is_none(tmp_path: Path, text: str) -> None:
-    path = save_record(tmp_path, new_record(KEY, [GOOD], 0))
+    path = save_record(tmp_path / "records", new_record(KEY, [GOOD], 0))
     path.write_text(text)
-    assert load_record(tmp_path, KEY) is None
+    assert load_record(tmp_path / "records", KEY) is None
 
 
 @pytest.mark.parametrize("points", [float("nan"), float("inf"), -1.0, 2.5])
@@ -52,10 +52,11 @@ def test_points_that_are_no_points_are_not_recorded(tmp_path: Path, points: floa
 
 @pytest.mark.parametrize("points", ["NaN", "Infinity", "-1.0", "1000.0"])
 def test_points_that_are_no_points_are_not_believed_from_a_file(tmp_path: Path, points: str) -> None:
-    path = save_record(tmp_path, new_record(KEY, [GOOD], 0))
+    path = save_record(tmp_path / "records", new_record(KEY, [GOOD], 0))
+    assert '"points": 1.5' in path.read_text()
     path.write_text(path.read_text().replace('"points": 1.5', f'"points": {points}'))
     json.loads(path.read_text())
-    assert load_record(tmp_path, KEY) is None
+    assert load_record(tmp_path / "records", KEY) is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNJUDGED, Outcome.OURS])

@@ -1,0 +1,59 @@
+"""Who may grade at the moment: one run a class, and one writer of the gradebook at a time.
+
+Both are kernel locks on a file, so that they end with the process that holds them, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autograder.errors import ManyHandsError
+from autograder.grading.settings import Places
+
+
+@contextmanager
+def one_run(places: Places) -> Iterator[None]:
+    """Be the only grading run of the class.
+
+    Raises:
+        ManyHandsError: another is under way; it says which.
+    """
+    path = places.course / ".grading.lock"
+    descriptor = _open(path)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
+            raise ManyHandsError(
+                "this class is being graded already",
+                where=str(places.course),
+                why=who or "another run has just begun",
+                remedy="let it end, or stop it with Ctrl-C where it runs: what it judged is kept",
+            ) from None
+        now = datetime.now(UTC).astimezone().strftime("%H:%M")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}, since {now}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def one_writer(places: Places) -> Iterator[None]:
+    """Be the only one who writes grades; waits for the submission another is writing (a fraction of a second)."""
+    descriptor = _open(places.course / ".writing.lock")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
