@@ -33,6 +33,7 @@ from autograder.labs.rewriting import Rewriting
 from autograder.labs.toml_lines import line_of
 
 if TYPE_CHECKING:
+    from jinja2.environment import Template, TemplateExpression
     from jinja2.sandbox import SandboxedEnvironment
 
     from autograder.labs.lab import Check, Lab, Rules, Start, Variant
@@ -210,7 +211,7 @@ def _value(lab: Lab, key: str, expression: str, facts: Mapping[str, object]) -> 
     from jinja2 import TemplateError
 
     try:
-        return _jinja().compile_expression(expression, undefined_to_none=False)(**facts)
+        return _expression(expression)(**facts)
     except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
         raise _wrong(lab, key, expression, error, facts) from error
 
@@ -219,9 +220,20 @@ def _filled(lab: Lab, key: str, template: str, facts: Mapping[str, object]) -> s
     from jinja2 import TemplateError
 
     try:
-        return _jinja().from_string(template).render(facts)
+        return _template(template).render(facts)
     except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
         raise _wrong(lab, key, template, error, facts) from error
+
+
+@cache
+def _expression(expression: str) -> TemplateExpression:
+    return _jinja().compile_expression(expression, undefined_to_none=False)
+
+
+@cache
+def _template(template: str) -> Template:
+    """Compiled once: a class report makes the variants of thousands, and compiling is most of the work."""
+    return _jinja().from_string(template)
 
 
 @cache
