@@ -160,9 +160,9 @@ def read_record(records: Path, path: Path) -> Record | None:
         data = json.loads(path.read_bytes())
         try:
             return Record.from_dict(data, json.loads(evidence_path(records, path).read_bytes()))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return Record.from_dict(data)  # without: what it came to is known, and is not judged again
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
