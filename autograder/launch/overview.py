@@ -12,6 +12,7 @@ VERBS = {
     "verify": "let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart",
     "inspect": "run a config of yours, unedited, in a sandbox, and tell which server gets how much, and why",
     "grade": "grade what learners submitted, in your class folder",
+    "report": "tell how a class did, and export its grades",
     "nbgrader": "run one of nbgrader's own commands in your class folder",
     "bench": "measure Many Hands itself, against a peer in the same run",
     "doctor": "tell what works on this machine, and how to mend what does not",

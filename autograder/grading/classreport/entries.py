@@ -48,6 +48,8 @@ class Entry:
     attempts: tuple[Attempt, ...] = ()
     handed_in: tuple[datetime, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
+    """Servers it names that only other students' variants have."""
 
 
 @dataclass(frozen=True)

@@ -191,16 +191,12 @@ def progress(found: Summary) -> str:
         )
     parts.append("</p>")
     judged = float(found.steps[0].students) if found.steps else 0.0
-
-    def part(count: int) -> str:
-        return percent(count, judged)
-
     if len(found.steps) > 1:
         lines = [
             Line(
                 f"after attempt {step.number}",
                 (Part(step.complete, "c-main", str(step.complete)),),
-                part(step.complete),
+                percent(step.complete, judged),
             )
             for step in found.steps
         ]
@@ -224,10 +220,23 @@ def copies(found: Summary, names: bool) -> str:
         "together, use the same text from elsewhere, or ask the same friend. Read both, and talk to them first. The "
         "same right answer is never counted, nor what the lab itself says, nor what many wrote.</p>"
     )
-    if not found.copies:
+    strangers = [row for row in found.students if row.strangers]
+    if strangers:
+        told += (
+            f"<p>{html(many(len(strangers), 'student'))} named servers that only other students' variants of the lab "
+            "have.</p>"
+        )
+    if not found.copies and not strangers:
         return told + "<p>Nothing of this kind was found.</p>"
-    told += f"<p>{html(many(len(found.copies), 'group'))} found.</p>"
-    return told + (fold("Show names and what they share", "".join(_groups(found))) if names else "")
+    told += f"<p>{html(many(len(found.copies), 'group'))} found.</p>" if found.copies else ""
+    if not names:
+        return told
+    listed = "".join(
+        f"<li>{html(row.student)}: {', '.join(f'<code>{html(name)}</code>' for name in row.strangers)}</li>"
+        for row in strangers
+    )
+    inside = f"<h3>Servers of other variants</h3><ul class='shared'>{listed}</ul>" if listed else ""
+    return told + fold("Show names and what they share", "".join(_groups(found)) + inside)
 
 
 def _groups(found: Summary) -> Iterator[str]:

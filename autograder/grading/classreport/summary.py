@@ -48,6 +48,8 @@ class StudentRow:
     seconds_to_mend: float | None
     copies: int
     """Number of the group of likely copies, from 1; 0 for none."""
+    strangers: tuple[str, ...]
+    """Servers named that only other students' variants of the lab have."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ def _student(entry: Entry, group: int) -> StudentRow:
         attempts=max(len(entry.attempts), len(entry.handed_in)),
         seconds_to_mend=seconds_to_mend(entry),
         copies=group,
+        strangers=entry.strangers,
     )
 
 

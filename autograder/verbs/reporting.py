@@ -1,0 +1,73 @@
+"""What an instructor reads about a class."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from autograder.errors import ManyHandsError
+from autograder.verbs.verb import Json, say, show, verb
+
+_SITE = "http://127.0.0.1:8000/"
+
+
+@verb
+def report(
+    lab: Annotated[str, Parameter(help="The lab.")],
+    /,
+    *,
+    format_: Annotated[Literal["html", "csv", "json"], Parameter(name="--format", help="A page, or data.")] = "html",
+    export: Annotated[
+        Literal["canvas", "moodle", "csv"] | None, Parameter(help="Grades for another gradebook instead.")
+    ] = None,
+    output: Annotated[Path | None, Parameter(show_default=False, help="File to write; - is standard output.")] = None,
+    roster: Annotated[
+        Path | None, Parameter(show_default=False, help="CSV with the columns id, name, email, … of your students.")
+    ] = None,
+    column: Annotated[
+        str, Parameter(show_default=False, help="Name of the assignment in Canvas or Moodle; else the lab's title.")
+    ] = "",
+    scores: Annotated[Literal["gradebook", "records"], Parameter(help="Where exports take scores from.")] = "gradebook",
+    site: Annotated[str, Parameter(help="Address of the course, for links to its field guide.")] = _SITE,
+    names: Annotated[
+        bool, Parameter(show_default=False, help="Leave names out of the page, to show it to all.")
+    ] = True,
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Tell how a class did: points, where people get stuck, mistakes that remain, how good the checks are, copies.
+
+    The page is one file, work/class/reports/LAB.html: it needs no network and no script, and prints. Names are folded
+    away in it. With --format csv or json, and with --export, the result goes to standard output unless you give
+    --output. Likely copies are hints, never proof.
+
+    Exports take final scores from the gradebook, with late penalties and points given by hand. Who has no grade yet is
+    left out: an empty cell would take away a grade that is there. For an assignment that exists in Canvas, give its
+    heading with the number, as Canvas exports it. A gradebook exported from Canvas is a roster as it is.
+
+    Examples:
+      ./manyhands report spread-the-load
+      ./manyhands report spread-the-load --no-names --output to-show.html
+      ./manyhands report spread-the-load --format csv --output class.csv
+      ./manyhands report spread-the-load --export canvas --roster students.csv --column "Spread the load (4711)"
+      ./manyhands report spread-the-load --export moodle --roster students.csv --output moodle.csv
+    """
+    from autograder.grading.classreport.command import Wishes
+    from autograder.grading.classreport.command import report as make
+    from autograder.launch.places import home
+
+    if not site.startswith(("http://", "https://", "file://")):
+        raise ManyHandsError(f"--site {site} is no address", remedy="give one such as https://course.example/")
+    kind = "json" if json_ else format_
+    wishes = Wishes(kind, output, export, roster, column, scores, site, names)
+    made = make(home(), lab, wishes)
+    for note in made.notes:
+        say(note)
+    if made.path is not None:
+        show(str(made.path))
+    else:
+        sys.stdout.write(made.text)
+        sys.stdout.flush()
+    return 0
