@@ -50,7 +50,7 @@ def command(line: str) -> tuple[str, dict[str, str], str] | None:
     return name, settings, data
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(MANY)
 def test_any_inspection_is_valid_sarif(found: list[Inspection]) -> None:
     text = sarif.render(found, "/somewhere")
@@ -69,7 +69,7 @@ def test_any_inspection_is_valid_sarif(found: list[Inspection]) -> None:
     assert run["invocations"][0]["exitCode"] == max(one.exit_code for one in found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(MANY)
 def test_any_inspection_is_whole_workflow_commands(found: list[Inspection]) -> None:
     text = github.render(found, "/somewhere")
@@ -84,7 +84,7 @@ def test_any_inspection_is_whole_workflow_commands(found: list[Inspection]) -> N
     assert errors or not told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(MANY)
 def test_any_inspection_is_well_formed_junit(found: list[Inspection]) -> None:
     text = junit.render(found)
@@ -101,7 +101,7 @@ def test_any_inspection_is_well_formed_junit(found: list[Inspection]) -> None:
     assert int(top.attrib["tests"]) == sum(int(suite.attrib["tests"]) for suite in suites)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(INSPECTIONS)
 def test_any_inspection_is_told_to_people_in_lines_that_a_terminal_can_take(found: Inspection) -> None:
     for line in lines(found):
