@@ -10,13 +10,20 @@ if TYPE_CHECKING:
     from autograder.mistakes.finding import Finding
     from autograder.stack.model import Stack
 
-_WHOLE_POOL = ("pool-bypassed", "one-server-pool", "constant-hash-key", "same-address", "hash-without-arguments")
-"""They decide for all requests, whatever weights and flags say: mend these first, measure, and see the next."""
-_BY_ADDRESS = ("address-hash",)
-_TOO_MUCH = ("weight-skew", "duplicate-server")
-_NOTHING = ("left-down", "backup-left", "forgotten-server")
-_SIZES = ("capacity-ignored",)
-_NO_SECOND_TRY = ("no-retry",)
+_ORDER = {
+    "one-server": ("pool", "client", "server", "absence"),
+    "skewed": ("pool", "server", "absence", "client", "size"),
+    "silent": ("pool", "absence", "client", "server"),
+    "errors": ("failure", "pool", "server", "absence", "client"),
+    "crashed": ("pool", "server", "size", "client", "absence"),
+}
+"""What was seen → for whom a mistake must decide to explain it (``Mistake.decides``), the most likely first.
+
+What decides for all requests of a pool does so whatever weights and flags say: it is mended first, then one measures,
+and sees the next.
+"""
+_SHOWN_AS = {"crashed": "skewed"}
+"""A server crashes of too much; what that looks like before is in the catalogue."""
 
 
 def causes_of(
@@ -26,18 +33,20 @@ def causes_of(
     """The findings that can cause what was ``seen``, the most likely first.
 
     ``seen`` is ``one-server`` (nearly all traffic on one), ``skewed`` (some server has too much), ``silent`` (some
-    server gets nothing, nobody too much), ``errors`` (clients saw a dead server) or ``crashed``.
+    server gets nothing, nobody too much), ``errors`` (clients saw a dead server) or ``crashed``. Of mistakes that
+    decide for the same requests, the one that shows it the strongest comes first, as its examples measured.
     """
-    orders = {
-        "one-server": (*_WHOLE_POOL, *_BY_ADDRESS, *_TOO_MUCH, *_NOTHING),
-        "skewed": (*_WHOLE_POOL, *_TOO_MUCH, *_NOTHING, *_BY_ADDRESS, *_SIZES),
-        "silent": (*_WHOLE_POOL, *_NOTHING, *_BY_ADDRESS, *_TOO_MUCH),
-        "errors": (*_NO_SECOND_TRY, *_WHOLE_POOL, *_TOO_MUCH, *_NOTHING, *_BY_ADDRESS),
-        "crashed": (*_WHOLE_POOL, *_TOO_MUCH, *_SIZES, *_BY_ADDRESS, *_NOTHING),
-    }
-    order = orders[seen]
-    known = [finding for finding in findings if finding.mistake in order]
-    return tuple(sorted(known, key=lambda finding: (order.index(finding.mistake), finding.file, finding.line)))
+    from autograder.mistakes.catalogue import mistakes
+
+    order, symptom = _ORDER[seen], _SHOWN_AS.get(seen, seen)
+    entries = {mistake.slug: mistake for mistake in mistakes()}
+    known = [f for f in findings if f.mistake in entries and entries[f.mistake].decides in order]
+
+    def place(found: Finding) -> tuple[int, float, str, int]:
+        entry = entries[found.mistake]
+        return order.index(entry.decides), -entry.symptoms.get(symptom, 0.0), found.file, found.line
+
+    return tuple(sorted(known, key=place))
 
 
 def read_findings(stack: Stack, files: Mapping[str, bytes]) -> tuple[Finding, ...]:

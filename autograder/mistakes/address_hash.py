@@ -91,6 +91,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-balance",
         "HA-01",
     ),
+    decides="client",
+    directives=("ip_hash", "hash", "balance source"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

@@ -49,6 +49,8 @@ MISTAKE = Mistake(
     instead=haproxy(_third("init-addr last,libc,none")),
     versions="HAProxy since 1.7; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#5.2-init-addr",),
+    decides="pool",
+    directives=("server init-addr",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

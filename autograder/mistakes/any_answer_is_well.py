@@ -88,6 +88,8 @@ MISTAKE = Mistake(
     instead=haproxy(_expect("status 200")),
     versions="all HAProxy versions; ranges of statuses since 2.4; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-http-check%20expect", "HA-19"),
+    decides="failure",
+    directives=("http-check expect", "option httpchk"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

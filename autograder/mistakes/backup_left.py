@@ -67,6 +67,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#5.2-backup",
         "HA-10",
     ),
+    decides="absence",
+    directives=("server backup",),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

@@ -79,6 +79,8 @@ MISTAKE = Mistake(
     instead=_canary("use_backend canary if { rand(100) lt 5 }"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#7.3.2-rand",),
+    decides="pool",
+    directives=("use_backend",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -69,4 +69,5 @@ def times_fair(upstream: Serving, capacity: Mapping[str, float] | None) -> dict[
     """Machine → its share as a multiple of its fair share; machines count as equal where capacities are not known."""
     have = weights(upstream)
     fair = fair_weights(upstream, capacity) or dict.fromkeys(have, 1.0)
-    return {key: have[key] / sum(have.values()) * sum(fair.values()) / fair[key] for key in have}
+    part, whole = sum(have.values()), sum(fair.values())
+    return {key: have[key] / part * whole / fair[key] for key in have}

@@ -79,6 +79,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#5.2-weight",
         "HA-09",
     ),
+    decides="size",
+    directives=("server weight",),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

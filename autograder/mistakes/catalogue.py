@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from autograder.mistakes.mistake import Mistake
 
     MISTAKES: tuple[Mistake, ...]
-
-_CONFIGS = {"nginx": ("nginx_config", "read_nginx"), "haproxy": ("haproxy_config", "read_haproxy_config")}
-"""Balancer → the module beside this one, and its function, that read its config."""
 
 
 @functools.cache
@@ -78,10 +74,52 @@ def find_mistakes(
     return tuple(sorted(found, key=lambda f: (f.file != main, f.file, f.line, f.column, f.mistake)))
 
 
+def entries() -> list[dict[str, Any]]:
+    """Every entry as plain data that JSON can hold, for whatever shows or indexes them.
+
+    Words, ``proxies``, ``directives``, ``symptoms`` (name → strength), ``decides``, and under ``examples``,
+    ``look_alikes``, ``episodes`` and ``done_right`` what proves it: name, balancer, config, clients, state and shares.
+    """
+    return [_plain(mistake) for mistake in mistakes()]
+
+
+def _plain(mistake: Mistake) -> dict[str, Any]:
+    words = ("slug", "title", "what", "why", "seen", "mend", "instead", "versions", "decides", "proxy", "symptoms")
+    lists = ("clients", "states", "sources", "directives", "proxies")
+    cases = ("examples", "look_alikes", "episodes", "done_right")
+    told = ("name", "proxy", "config", "files", "state", "share", "failed", "guilty", "why", "told", "outcome")
+    return {
+        **{word: getattr(mistake, word) for word in words},
+        **{name: list(getattr(mistake, name)) for name in lists},
+        **{
+            kind: [
+                {
+                    word: _thawed(getattr(case, word))
+                    for word in (*told, "returning", "kept", "also")
+                    if getattr(case, word, None) not in (None, "", {}, ())
+                }
+                for case in getattr(mistake, kind)
+            ]
+            for kind in cases
+        },
+    }
+
+
+def _thawed(value: Any) -> Any:
+    """Mappings and tuples as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _thawed(one) for key, one in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _read(files: Mapping[str, bytes], main: str, proxy: str) -> Any:
     """A config in the words that the readers of the catalogue ask for; None for a balancer that has none."""
-    name, function = _CONFIGS.get(proxy, ("", ""))
-    module = f"{__package__}.{name}"
-    if not name or importlib.util.find_spec(module) is None:
-        return None
-    return getattr(importlib.import_module(module), function)(files, main)
+    if proxy == "nginx":
+        from autograder.mistakes.nginx_config import read_nginx
+
+        return read_nginx(files, main)
+    if proxy == "haproxy":
+        from autograder.mistakes.haproxy_config import read_haproxy_config
+
+        return read_haproxy_config(files, main)
+    return None

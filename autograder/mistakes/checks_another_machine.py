@@ -75,6 +75,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#5.2-track",
         "HA-21",
     ),
+    decides="failure",
+    directives=("server addr", "server track", "tcp-check connect"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -58,6 +58,8 @@ MISTAKE = Mistake(
         "HA-18",
         "HA-19",
     ),
+    decides="failure",
+    directives=("option httpchk", "server check"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -61,6 +61,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-option%20httpchk",
         "HA-19",
     ),
+    decides="failure",
+    directives=("http-check expect", "option httpchk", "option tcp-check"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

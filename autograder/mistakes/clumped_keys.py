@@ -61,6 +61,8 @@ MISTAKE = Mistake(
     instead=haproxy(f"{_source('consistent')}", _REAL + "\ndefault_backend shop"),
     versions="HAProxy since 1.5; measured with 2.6.12 and 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-hash-type", "HA-25"),
+    decides="pool",
+    directives=("hash-type",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -55,6 +55,8 @@ MISTAKE = Mistake(
     instead=_uri("whole"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-balance", "HA-02"),
+    decides="pool",
+    directives=("balance uri",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -87,6 +87,8 @@ MISTAKE = Mistake(
         "HA-04",
         "HA-05",
     ),
+    decides="pool",
+    directives=("hash", "balance hdr", "balance url_param", "balance hash"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

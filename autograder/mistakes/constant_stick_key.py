@@ -52,6 +52,8 @@ MISTAKE = Mistake(
     instead=haproxy(f"{_table('ip')}stick on src\n{THREE}"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-stick%20on", "HA-12"),
+    decides="pool",
+    directives=("stick on",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

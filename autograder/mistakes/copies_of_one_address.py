@@ -43,6 +43,8 @@ MISTAKE = Mistake(
     instead=haproxy(THREE),
     versions="HAProxy since 1.8; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-server-template", "HA-31"),
+    decides="pool",
+    directives=("server-template",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -62,6 +62,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_map_module.html", "NX-25"),
+    decides="pool",
+    directives=("map", "geo"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

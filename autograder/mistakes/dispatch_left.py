@@ -46,6 +46,8 @@ MISTAKE = Mistake(
     instead=haproxy("balance roundrobin\n" + THREE),
     versions="HAProxy up to 3.4 (deprecated since 3.3, gone from 3.5); measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-dispatch",),
+    decides="pool",
+    directives=("dispatch",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(
@@ -81,7 +83,7 @@ MISTAKE = Mistake(
         LookAlike(
             "another-balancer-chooses",
             haproxy(
-                "cookie SERVED insert indirect nocache\ndispatch app1:8080\n"
+                "cookie SERVED insert indirect nocache\ndispatch app4:8080\n"
                 + servers(*[f"{CHECKED} cookie s{n}" for n in (1, 2, 3)])
             ),
             "new clients go to another balancer, returning ones to their server",

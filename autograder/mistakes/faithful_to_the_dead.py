@@ -53,6 +53,8 @@ MISTAKE = Mistake(
     instead=_pool("option redispatch"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-option%20persist", "HA-14"),
+    decides="client",
+    directives=("option persist", "cookie"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

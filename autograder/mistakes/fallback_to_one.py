@@ -53,6 +53,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE, "proxy_pass http://shop; error_page 502 504 /sorry.html;"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_core_module.html#error_page", "NX-31"),
+    decides="failure",
+    directives=("error_page", "proxy_pass"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -58,6 +58,8 @@ MISTAKE = Mistake(
     instead=whole(f"{PAIRS}\n{_BOTH}"),
     versions="nginx since 1.3.4 (`ipv6only` is on by default); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_core_module.html#listen", "NX-29"),
+    decides="pool",
+    directives=("listen",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -47,6 +47,8 @@ MISTAKE = Mistake(
     instead=haproxy("balance roundrobin\n" + THREE),
     versions="HAProxy since 1.5; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-balance", "HA-07"),
+    decides="pool",
+    directives=("balance first", "server maxconn"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

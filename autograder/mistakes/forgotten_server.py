@@ -63,6 +63,8 @@ MISTAKE = Mistake(
         "NX-23",
         "https://docs.haproxy.org/2.8/configuration.html#4.2-server",
     ),
+    decides="absence",
+    directives=("upstream", "backend"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

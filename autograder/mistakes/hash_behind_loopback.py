@@ -77,6 +77,8 @@ MISTAKE = Mistake(
     instead=_two_blocks("set_real_ip_from 198.19.77.0/24; set_real_ip_from 127.0.0.0/8;"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_realip_module.html#set_real_ip_from", "NX-50"),
+    decides="pool",
+    directives=("ip_hash", "hash"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -102,6 +102,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-balance",
         "HA-04",
     ),
+    decides="pool",
+    directives=("hash", "balance hdr", "balance hash"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

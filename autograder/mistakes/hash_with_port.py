@@ -59,6 +59,8 @@ MISTAKE = Mistake(
     instead=nginx("hash $cookie_session consistent;\n" + THREE),
     versions="nginx since 1.7.2 (`hash`); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_core_module.html#var_remote_port", "NX-08"),
+    decides="client",
+    directives=("hash",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

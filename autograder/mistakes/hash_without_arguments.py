@@ -81,6 +81,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-balance",
         "HA-02",
     ),
+    decides="pool",
+    directives=("hash", "balance uri"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

@@ -55,6 +55,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#5.2-disabled",
         "HA-09",
     ),
+    decides="absence",
+    directives=("server down", "server disabled", "server weight"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

@@ -43,6 +43,8 @@ MISTAKE = Mistake(
     instead=nginx(_STICKY + THREE),
     versions="nginx since 1.29.6 (commercial before); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#drain", "NX-45"),
+    decides="absence",
+    directives=("server drain",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

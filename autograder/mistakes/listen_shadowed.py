@@ -68,6 +68,8 @@ MISTAKE = Mistake(
     instead=whole(f"{_POOLS}\n{_OLD.replace('198.18.0.2:80', '80')}\n{_NEW}"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/request_processing.html", "NX-29"),
+    decides="pool",
+    directives=("listen",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -54,6 +54,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE.replace(";", " max_fails=3 fail_timeout=10s;")),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#fail_timeout", "NX-33"),
+    decides="absence",
+    directives=("server fail_timeout",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -59,6 +59,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-stick%20on",
         "HA-01",
     ),
+    decides="client",
+    directives=("balance hash", "stick on"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

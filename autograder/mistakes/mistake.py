@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from autograder.mistakes.case import Capacity as Capacity
+from autograder.mistakes.case import Case as Case
+from autograder.mistakes.episode import Episode
 from autograder.mistakes.finding import Finding
 from autograder.mistakes.nginx_config import plain
 from autograder.stack.model import POPULATIONS
@@ -19,40 +22,28 @@ CLIENTS = POPULATIONS
 ANY_ONE = "any one"
 """In a claimed share: whichever server the key chooses."""
 MAX_QUOTE = 200
+_NEARLY_ALL, _FAR_MORE, _HARDLY_ANY = 0.9, 0.45, 0.15
+"""Parts of the requests from which on one has them all, or too many; and up to which it has hardly any."""
+DECIDES = ("pool", "client", "server", "absence", "size", "failure", "change")
+"""For whom a mistake decides: for all requests of a pool, whatever weights and flags say; for those of one client (its
+address, its cookie); for the part of one server, or for a server that gets nothing; by the size of machines; about
+requests that meet a dead or broken server; or about what a change of the config leaves behind."""
+SYMPTOMS = {
+    "one-server": "nearly all traffic on one server",
+    "skewed": "a server has far more than its part",
+    "silent": "a server gets nothing, or hardly anything",
+    "errors": "clients see errors",
+    "change-undone": "what was changed back goes on",
+}
+"""What somebody sees who has the mistake, and does not know it."""
 THREE = "server app1:8080;\nserver app2:8080;\nserver app3:8080;"
 """Three servers of an nginx pool."""
 EVEN = {"app1": 1 / 3, "app2": 1 / 3, "app3": 1 / 3}
 PAIRS = "upstream shop { server app1:8080; server app2:8080; }\nupstream old { server app3:8080; server app4:8080; }"
 """Two nginx pools of two servers each."""
 
-Capacity = Mapping[str, float]
-"""Server name (host, or host:port) → relative capacity, of the servers that should be serving."""
 Reader = Callable[[Any, Capacity | None], Iterable[Finding]]
 """Parsed config and declared capacity (None: not known) → findings."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """The traffic that a config is judged under, and by which balancer: tests run it on the real one."""
-
-    state: str = "all-up"
-    """One of ``STATES``; what happens in it happens to ``victim``."""
-    victim: str = "app2"
-    proxy: str = "nginx"
-    """The balancer that the config is for."""
-    pages: str = "varied"
-    """What the clients ask for: ``varied`` pages, all the ``checkout`` with arguments of its own, or one path."""
-    host: str = "shop.example"
-    """The name of the site that the clients ask for."""
-    concurrency: int = 4
-    """Requests in flight."""
-    within: float = 0.0
-    """How far claimed parts may be off beyond what chance and the numbers sent explain: for what hangs on timing."""
-    crowd: int = 0
-    """How many clients of the population come; 0 for all of them."""
-    acquainted: bool = False
-    """Whether the same clients were here before the state came about, and kept the cookies they were given."""
-    capacity: Capacity | None = None
 
 
 @dataclass(frozen=True)
@@ -106,14 +97,37 @@ class Mistake:
     sources: tuple[str, ...]
     """Documentation (URLs), or ids of the measurements this rests on."""
     readers: Mapping[str, Reader]
-    """Balancer → the function that finds it in a config."""
+    """Balancer → the function that finds it in a config; none where only a running system shows it."""
     examples: tuple[Example, ...]
     look_alikes: tuple[LookAlike, ...]
+    decides: str
+    """Whose traffic it decides about, one of :data:`DECIDES`: that tells which observations it can explain."""
+    directives: tuple[str, ...]
+    """The directives it is written with, as the balancers' manuals name them; empty where it is not in the config."""
+    episodes: tuple[Episode, ...] = ()
+    """What somebody does, and it shows."""
+    done_right: tuple[Episode, ...] = ()
+    """What looks like it, and is right."""
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The balancers it happens to; that of ``instead`` first."""
+        return tuple(dict.fromkeys([*self.readers, *(episode.proxy for episode in self.episodes)]))
 
     @property
     def proxy(self) -> str:
         """The balancer that ``instead`` is for: the first of the readers'."""
-        return next(iter(self.readers))
+        return self.proxies[0]
+
+    @property
+    def shown(self) -> tuple[Example | Episode, ...]:
+        """What proves it: examples, or episodes where no config alone shows it."""
+        return self.examples or self.episodes
+
+    @property
+    def symptoms(self) -> dict[str, float]:
+        """Of :data:`SYMPTOMS` those that traffic shows → how strong (0 to 1), as its examples and episodes claim."""
+        return symptoms_of(self)
 
 
 def finding(mistake: str, pool: str, words: tuple[Word, ...], message: str, mend: str) -> Finding:
@@ -148,3 +162,29 @@ def whole(http: str) -> str:
     """A whole nginx config around the lines of its ``http`` block."""
     inner = "\n".join(f"    {line}" if line else "" for line in http.strip().splitlines())
     return f"events {{}}\nhttp {{\n{inner}\n}}\n"
+
+
+def symptoms_of(mistake: Mistake) -> dict[str, float]:
+    """Symptom → the strongest of what the mistake's examples and episodes claim (parts of all requests)."""
+    found: dict[str, float] = {}
+
+    def note(symptom: str, strength: float) -> None:
+        found[symptom] = max(found.get(symptom, 0.0), min(strength, 1.0))
+
+    for shown in mistake.shown:
+        kept = getattr(shown, "kept", {}), getattr(shown, "returning", {})
+        dead = shown.victim if shown.state == "one-down" else ""
+        for shares in (*shown.share.values(), *kept):
+            parts = [part for server, part in shares.items() if server != dead]
+            most, least = max(parts, default=0.0), min(parts, default=1.0)
+            if most >= _NEARLY_ALL:
+                note("one-server", most)
+            if most >= _FAR_MORE:
+                note("skewed", most)
+            if least <= _HARDLY_ANY:
+                note("silent", 1 - least)
+        if isinstance(shown, Episode):
+            note("errors" if shown.outcome == "traffic-lost" else "change-undone", 1.0)
+        elif shown.failed:
+            note("errors", shown.failed)
+    return found

@@ -48,6 +48,8 @@ MISTAKE = Mistake(
     instead=whole(f"{PAIRS}\n{_NEW}"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/server_names.html", "NX-29"),
+    decides="pool",
+    directives=("server_name",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -60,6 +60,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-option%20redispatch",
         "HA-18",
     ),
+    decides="failure",
+    directives=("server check",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -87,6 +87,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-retries",
         "HA-18",
     ),
+    decides="failure",
+    directives=("proxy_next_upstream", "proxy_next_upstream_tries", "server max_fails", "retries", "option redispatch"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

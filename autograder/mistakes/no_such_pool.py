@@ -59,6 +59,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass",),
+    decides="pool",
+    directives=("proxy_pass", "map", "set"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

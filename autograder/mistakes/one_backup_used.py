@@ -50,6 +50,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-option%20allbackups",
         "HA-10",
     ),
+    decides="absence",
+    directives=("server backup", "option allbackups"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

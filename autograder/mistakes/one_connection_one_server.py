@@ -60,6 +60,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE),
     versions="nginx since 1.9.0 (`stream`); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html#proxy_pass", "NX-40", "NX-41"),
+    decides="pool",
+    directives=("stream", "proxy_pass"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -74,6 +74,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-server",
         "HA-30",
     ),
+    decides="pool",
+    directives=("server",),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

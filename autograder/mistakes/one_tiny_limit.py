@@ -55,6 +55,8 @@ MISTAKE = Mistake(
     instead=haproxy(_limit("")),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#5.2-maxconn", "HA-34"),
+    decides="server",
+    directives=("server maxconn",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -43,6 +43,8 @@ MISTAKE = Mistake(
     instead=nginx("zone shop 64k;\n" + THREE.replace(";", " max_conns=100;")),
     versions="nginx since 1.11.5 (`max_conns`); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#max_conns", "NX-37"),
+    decides="server",
+    directives=("server max_conns",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

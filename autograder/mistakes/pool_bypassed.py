@@ -78,6 +78,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-use-server",
         "HA-27",
     ),
+    decides="pool",
+    directives=("proxy_pass", "use-server"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

@@ -50,6 +50,8 @@ MISTAKE = Mistake(
     ),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass", "NX-44"),
+    decides="pool",
+    directives=("proxy_pass",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -52,6 +52,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server",),
+    decides="absence",
+    directives=("server",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -53,6 +53,8 @@ MISTAKE = Mistake(
     instead=_queue("5s"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-timeout%20queue", "HA-34"),
+    decides="failure",
+    directives=("timeout queue",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -47,6 +47,8 @@ MISTAKE = Mistake(
     instead=_config("X-Forwarded-For"),
     versions="nginx since 1.5.12; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_realip_module.html#real_ip_header", "NX-01"),
+    decides="client",
+    directives=("real_ip_header",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

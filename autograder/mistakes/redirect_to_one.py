@@ -52,6 +52,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE, server="location = /old { return 301 /new; }"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_rewrite_module.html#return", "NX-24"),
+    decides="pool",
+    directives=("return", "rewrite"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

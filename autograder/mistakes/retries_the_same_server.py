@@ -56,6 +56,8 @@ MISTAKE = Mistake(
     instead=_retry("option redispatch"),
     versions="HAProxy since 2.0 (`retry-on`); measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-retry-on",),
+    decides="failure",
+    directives=("retry-on",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

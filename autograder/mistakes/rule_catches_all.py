@@ -77,6 +77,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#7.1",
         "HA-27",
     ),
+    decides="pool",
+    directives=("use_backend",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

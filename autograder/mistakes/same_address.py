@@ -60,6 +60,8 @@ MISTAKE = Mistake(
         "https://docs.haproxy.org/2.8/configuration.html#4.2-server",
         "HA-29",
     ),
+    decides="pool",
+    directives=("server",),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(

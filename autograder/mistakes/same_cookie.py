@@ -52,6 +52,8 @@ MISTAKE = Mistake(
     instead=_pool("s1", "s2", "s3"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#5.2-cookie",),
+    decides="client",
+    directives=("server cookie",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -50,6 +50,8 @@ MISTAKE = Mistake(
     instead=nginx("server app1:443;\nserver app2:443;", "proxy_pass https://shop;"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server",),
+    decides="pool",
+    directives=("proxy_pass", "server"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

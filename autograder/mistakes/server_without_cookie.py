@@ -49,6 +49,8 @@ MISTAKE = Mistake(
     instead=_pool("cookie s1", "cookie s2", "cookie s3"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-cookie",),
+    decides="client",
+    directives=("server cookie", "cookie"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -55,6 +55,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE, "proxy_pass http://$pool;", http="map $cookie_beta $pool { default shop; }"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_rewrite_module.html#set", "NX-25"),
+    decides="pool",
+    directives=("if", "set"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

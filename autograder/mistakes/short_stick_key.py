@@ -58,6 +58,8 @@ MISTAKE = Mistake(
     instead=haproxy(_sticky("len 40", _EDGE)),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-stick-table",),
+    decides="client",
+    directives=("stick-table",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

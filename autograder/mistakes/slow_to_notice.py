@@ -62,6 +62,8 @@ MISTAKE = Mistake(
     instead=haproxy(servers("check inter 2s fall 3", "check inter 2s fall 3", "check inter 2s fall 3")),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#5.2-inter", "HA-18"),
+    decides="failure",
+    directives=("server inter", "server fall"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

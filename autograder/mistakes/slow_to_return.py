@@ -61,6 +61,8 @@ MISTAKE = Mistake(
     instead=haproxy(servers("check inter 2s rise 3", "check inter 2s rise 3", "check inter 2s rise 3")),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#5.2-rise", "HA-23"),
+    decides="absence",
+    directives=("server rise", "server downinter", "default-server"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

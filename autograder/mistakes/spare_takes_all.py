@@ -77,6 +77,8 @@ MISTAKE = Mistake(
     instead=_spare("use_backend spare if { nbsrv(shop) lt 1 }"),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#7.3.2-nbsrv",),
+    decides="failure",
+    directives=("use_backend",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

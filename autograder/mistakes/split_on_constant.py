@@ -69,6 +69,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE),
     versions="nginx since 0.8.37 (`split_clients`); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_split_clients_module.html", "NX-27"),
+    decides="pool",
+    directives=("split_clients",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

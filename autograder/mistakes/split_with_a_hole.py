@@ -55,6 +55,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE),
     versions="nginx since 0.8.37 (`split_clients`); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_split_clients_module.html",),
+    decides="pool",
+    directives=("split_clients",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -43,6 +43,8 @@ MISTAKE = Mistake(
     instead=haproxy(THREE),
     versions="HAProxy since 1.6; measured with 2.6.12 and 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-option%20prefer-last-server", "HA-17"),
+    decides="client",
+    directives=("option prefer-last-server",),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

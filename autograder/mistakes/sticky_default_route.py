@@ -53,6 +53,8 @@ MISTAKE = Mistake(
     instead=nginx("sticky cookie route;\n" + _ROUTES),
     versions="nginx since 1.29.6 (commercial before); measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#sticky", "NX-44"),
+    decides="pool",
+    directives=("map", "sticky route"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -51,6 +51,8 @@ MISTAKE = Mistake(
     instead=nginx(THREE.replace(";", " max_fails=5;"), "proxy_pass http://shop; proxy_read_timeout 10s;"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout", "NX-34"),
+    decides="failure",
+    directives=("proxy_read_timeout",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

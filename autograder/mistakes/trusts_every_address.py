@@ -52,6 +52,8 @@ MISTAKE = Mistake(
     instead=_config("set_real_ip_from 198.19.77.0/24;"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_realip_module.html#set_real_ip_from", "NX-49"),
+    decides="client",
+    directives=("set_real_ip_from",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -53,6 +53,8 @@ MISTAKE = Mistake(
     instead=nginx("least_conn;\n" + THREE),
     versions="all nginx versions; measured with 1.22.1 and 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_upstream_module.html#least_conn", "NX-21"),
+    decides="pool",
+    directives=("least_conn", "ip_hash", "hash", "random"),
     readers={"nginx": in_nginx},
     examples=(
         Example(

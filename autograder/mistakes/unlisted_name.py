@@ -53,6 +53,8 @@ MISTAKE = Mistake(
     instead=whole(f"{_POOL}\n{_SHOP.replace('listen 80', 'listen 80 default_server')}"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/request_processing.html", "NX-29"),
+    decides="pool",
+    directives=("server_name",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -52,6 +52,8 @@ MISTAKE = Mistake(
     instead=nginx(_POOL, "set $backend shop; proxy_pass http://$backend;"),
     versions="all nginx versions; measured with 1.31.3",
     sources=("https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass", "NX-24", "NX-25"),
+    decides="pool",
+    directives=("proxy_pass",),
     readers={"nginx": in_nginx},
     examples=(
         Example(

@@ -53,6 +53,8 @@ MISTAKE = Mistake(
     instead=haproxy(_one("slowstart 60s")),
     versions="HAProxy since 1.4, not at its own start; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#5.2-slowstart", "HA-23"),
+    decides="server",
+    directives=("server slowstart", "default-server"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(

@@ -52,6 +52,8 @@ MISTAKE = Mistake(
     instead=haproxy("balance uri whole\n" + THREE),
     versions="all HAProxy versions; measured with 2.8.25",
     sources=("https://docs.haproxy.org/2.8/configuration.html#4.2-mode", "HA-16"),
+    decides="pool",
+    directives=("mode tcp", "balance", "cookie"),
     readers={"haproxy": in_haproxy},
     examples=(
         Example(
