@@ -57,10 +57,15 @@ def test_what_cannot_be_read_is_said_kindly(
     assert len(error.splitlines()) <= 3
 
 
-def test_a_file_that_includes_itself_is_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "nginx.conf").write_text("events {}\ninclude nginx.conf;\n", encoding="utf-8")
+def test_files_that_include_each_other_without_end_are_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, other in (("nginx", "a"), ("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.conf").write_text(f"include {other}.conf;\n", encoding="utf-8")
     assert main(["inspect", str(tmp_path / "nginx.conf")]) == 2
-    assert "Traceback" not in "".join(capsys.readouterr())
+    out, error = capsys.readouterr()
+    assert "Traceback" not in out + error
+    assert "does a file include itself?" in out.splitlines()[0]
 
 
 @pytest.mark.parametrize(
