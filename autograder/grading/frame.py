@@ -22,24 +22,29 @@ from typing import Any
 from nbgrader.apps import NbGrader
 from nbgrader.apps.api import NbGraderAPI
 
+from autograder.errors import ManyHandsError
 from autograder.grading.intake import can_be_named, put_folder_in_order
+from autograder.grading.judging import obtain
+from autograder.grading.locks import one_writer
 from autograder.grading.settings import Places
 
 
 class Frame:
     """nbgrader for the class under ``home``, with the course's own configuration file.
 
-    ``engine`` is what a submission without a record is judged on. Not for threads: nbgrader changes the working folder.
+    ``engine`` is what a submission without a record is judged on; by default what the course's configuration says. Not
+    for threads: nbgrader changes the working folder.
     """
 
-    def __init__(self, home: Path, engine: str = "local") -> None:
+    def __init__(self, home: Path, engine: str = "") -> None:
         self._places = Places(home.absolute())
         _find_own_programs()
         app = NbGrader()
         app.load_cwd_config = False
         app.config_file = str(self._places.config.with_suffix(""))
         app.load_config_file()
-        app.config.ExaminerPreprocessor.engine = engine
+        self._engine = engine or str(app.config.ExaminerPreprocessor.get("engine", "local"))
+        app.config.ExaminerPreprocessor.engine = self._engine
         app.config.NbGraderAPI.log_level = logging.WARNING
         self._log_quietly(app.log)
         self._api = NbGraderAPI(config=app.config)
@@ -71,6 +76,21 @@ class Frame:
         put_folder_in_order(self._places, lab, student)
         with _calm():
             return _why(self._api.autograde(lab, student, force=True, create=True))
+
+    def press(self, step: str, *arguments: str) -> dict[str, Any]:
+        """What formgrader's button for one ``step`` of nbgrader's API does; its answer as plain data."""
+        try:
+            if step == "autograde":
+                lab, student = arguments
+                if can_be_named(student):
+                    obtain(self._places, lab, student, self._engine)  # takes its time, and writes no grade
+                with one_writer(self._places):
+                    why = self.autograde(lab, student)
+                return {"success": not why, **({"error": why, "log": why} if why else {})}
+            with _calm():
+                return dict(getattr(self._api, step)(*arguments))
+        except (OSError, ManyHandsError) as error:
+            return {"success": False, "error": str(error), "log": str(error)}
 
     @staticmethod
     def _log_quietly(log: logging.Logger) -> None:

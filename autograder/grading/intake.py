@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.errors import ManyHandsError
+from autograder.grading.misplaced import put_in_place
 from autograder.grading.settings import Places
 from autograder.grading.submission import Submission, read_submission
 from autograder.grading.tidy import tidy
@@ -48,6 +49,7 @@ def put_folder_in_order(places: Places, slug: str, student: str) -> None:
         blank=blank,
         wanted=wanted_files(places, slug),
     )
+    put_in_place(places.submitted(student, slug), load_lab(slug).files)
 
 
 def can_be_named(student: str) -> bool:
