@@ -21,7 +21,7 @@ from autograder.errors import ManyHandsError
 from autograder.grading.own_copy import copy_for, own_name
 from autograder.grading.record import write_whole
 from autograder.grading.settings import CONFIG_TEXT, Places
-from autograder.grading.variants import settle_seed
+from autograder.grading.variants import same_rules, settle_seed
 from autograder.labs.catalogue import all_labs, load_lab
 from autograder.labs.handed_out import CLASS_NOTE, class_note
 from autograder.labs.lab import Lab
@@ -56,6 +56,11 @@ def prepare_class(
         for lab in stale:
             _write_note(places, lab.slug, {**_note(places, lab.slug), "done": True})
     for lab in chosen:
+        if not same_rules(places, lab):
+            say(
+                f"the variants of {lab.slug} are drawn in another way than when this class began: whoever has a copy "
+                "is graded against names they never saw. Go back to the earlier labs, or begin a new class"
+            )
         _hand_out(places, lab.slug, say)
 
 

@@ -7,6 +7,7 @@ nbgrader put the submission and the seed from here.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -15,13 +16,32 @@ from typing import Final
 from autograder.errors import ManyHandsError
 from autograder.grading.record import write_whole
 from autograder.grading.settings import Places
-from autograder.labs.lab import Variant
+from autograder.labs.lab import Lab, Variant
 
 SEED = "MANYHANDS_SEED"
 """Environment variable with the seed of a new class, or :data:`NONE`."""
 NONE: Final = "none"
 """The word for a class where everybody has the labs as they are written."""
 _FILE: Final = "variants.json"
+
+
+def same_rules(places: Places, lab: Lab) -> bool:
+    """Whether the lab's variants are drawn as they were when this class first had them; notes how, the first time.
+
+    Copies that were handed out are not made anew. If the rules are others now, their owners are graded against names
+    they never saw.
+    """
+    path = places.course / _FILE
+    if lab.rules is None or not class_seed(places):
+        return True
+    data = json.loads(path.read_text(encoding="utf-8"))
+    known = data.setdefault("rules", {})
+    now = repr((lab.rules, [start.folder for start in lab.starts], [server.name for server in lab.stack.servers]))
+    digest = hashlib.sha256(now.encode()).hexdigest()[:12]
+    if lab.slug not in known:
+        known[lab.slug] = digest
+        write_whole(path, (json.dumps(data) + "\n").encode())
+    return bool(known[lab.slug] == digest)
 
 
 def variant_of(places: Places, student: str) -> Variant | None:

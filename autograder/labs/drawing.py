@@ -33,4 +33,4 @@ def shuffled(variant: Variant, lab: str, choice: str, things: Sequence[T]) -> tu
 def _number(variant: Variant, lab: str, choice: str) -> int:
     """64 bits of HMAC-SHA-256; JSON keeps apart what differs in where one word ends and the next begins."""
     words = json.dumps([lab, variant.student, choice]).encode()
-    return int.from_bytes(hmac.new(variant.seed.encode(), words, hashlib.sha256).digest()[:8])
+    return int.from_bytes(hmac.new(variant.seed.encode(errors="surrogatepass"), words, hashlib.sha256).digest()[:8])

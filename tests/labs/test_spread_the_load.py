@@ -12,7 +12,8 @@ from autograder.labs.verify import Expected, expectations, prove
 LAB = load_lab("spread-the-load")
 CASES = tuple(expectations(LAB))
 QUICK_ON_DOCKER = (
-    "as given",
+    "start",
+    "start-bypassed",
     "reference",
     "weight-kept",
     "address-hash",
