@@ -90,6 +90,11 @@ def inspect(
       ./manyhands inspect configs/ --format sarif > inspect.sarif
       ./manyhands inspect --help-mistake weight-skew
     """
+    if help_mistake and (json_ or format_ == "json"):
+        from autograder.inspect.mistake_data import mistake_data
+
+        show(json.dumps(mistake_data(help_mistake), indent=2, ensure_ascii=False))
+        return 0
     if help_mistake:
         from autograder.inspect.text import mistake_page
 

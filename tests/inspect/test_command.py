@@ -14,6 +14,8 @@ import pytest
 from autograder.cli import main
 from autograder.errors import ManyHandsError
 from autograder.inspect.config import kind_of, read_configs
+from autograder.inspect.mistake_data import mistake_data
+from autograder.mistakes.catalogue import mistakes
 from tests.inspect import configs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +122,16 @@ def test_reading_only_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_a_mistake_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "--help-mistake", "weight-skew"]) == 0
     assert "Why it hurts:" in capsys.readouterr().out
+
+
+def test_every_mistake_is_explained_to_tools(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "--help-mistake", "weight-skew", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["id"], found["proxies"]) == ("weight-skew", ["nginx", "haproxy"])
+    assert {"title", "what", "why", "seen", "mend", "instead", "versions", "sources", "examples"} <= set(found)
+    assert main(["inspect", "--help-mistake", "weight-skw", "--json"]) == 2
+    for mistake in mistakes():
+        json.dumps(mistake_data(mistake.slug))
 
 
 def test_standard_input_is_a_config_of_its_own() -> None:

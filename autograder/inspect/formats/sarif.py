@@ -161,7 +161,7 @@ def _rule(mistake: Mistake) -> dict[str, Any]:
         "help": {"text": plain, "markdown": markdown},
         **({"helpUri": links[0]} if links else {}),
         "defaultConfiguration": {"level": "error"},
-        "properties": {"tags": [*_TAGS, *mistake.readers], "precision": "very-high", **_SEVERITY, "showsUnder": shows},
+        "properties": {"tags": [*_TAGS, *mistake.proxies], "precision": "very-high", **_SEVERITY, "showsUnder": shows},
     }
 
 
