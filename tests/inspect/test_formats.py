@@ -131,6 +131,16 @@ def test_a_rule_says_what_the_catalogue_says() -> None:
     assert rule["helpUri"].startswith("https://")
 
 
+@pytest.mark.parametrize("slug", ["unexplained", "some-new-thing"])
+def test_a_cause_that_the_catalogue_does_not_know_has_a_rule_all_the_same(slug: str) -> None:
+    found = dataclasses.replace(SEEN, causes=(Cause(dataclasses.replace(SKEW, mistake=slug), observed=True),))
+    log = json.loads(sarif.render([found]))
+    VALIDATOR.validate(log)
+    (rule,) = log["runs"][0]["tool"]["driver"]["rules"]
+    assert rule["id"] == slug
+    assert rule["help"]["text"]
+
+
 def test_what_is_meant_is_suppressed_and_no_error() -> None:
     meant = dataclasses.replace(SEEN, verdict=Spread.SKEWED_AS_DECLARED, reasons=("the big machine",))
     (result,) = json.loads(sarif.render([meant]))["runs"][0]["results"]
@@ -160,6 +170,18 @@ def test_a_refusal_is_on_the_line_that_the_balancer_names() -> None:
     said = command(github.render([found]).splitlines()[1])
     assert said is not None
     assert said[1] == {"file": "a/pools/x.conf", "line": "5", "title": "inspect: refused"}
+
+
+def test_words_that_end_a_command_or_a_setting_are_escaped() -> None:
+    odd = dataclasses.replace(SKEW, file="a::b,c=%0A.conf", message="50 % of\r\n::error::it")
+    line = github.render([dataclasses.replace(SEEN, causes=(Cause(odd, observed=True),))]).splitlines()[1]
+    assert line == (
+        "::error file=sites/a%3A%3Ab%2Cc=%250A.conf,line=7,title=inspect%3A weight-skew"
+        "::50 %25 of%0D%0A::error::it Do not."
+    )
+    said = command(line)
+    assert said is not None
+    assert said[1]["file"] == "sites/a::b,c=%0A.conf"
 
 
 def test_a_name_of_odd_bytes_stays_a_uri() -> None:

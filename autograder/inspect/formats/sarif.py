@@ -25,11 +25,19 @@ if TYPE_CHECKING:
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 UNEXPLAINED = "concentrated"
 """The rule of a concentration that no line of the catalogue explains."""
+FOUND = "unexplained"
+"""The rule of a line that the catalogue does not know, and that was found by trying the config without it."""
 REFUSED = "refused"
 """The rule of a config that the balancer does not take."""
 _TAGS = ("load-balancing", "reliability")
 _SEVERITY = {"problem.severity": "error"}
 _OWN_RULES = {
+    FOUND: (
+        "Without this line the traffic is even",
+        "One server gets most of the traffic. No mistake of the catalogue explains it, but variants of the config were"
+        " tried: without what is written here, every server gets its part.",
+        "Read up on what the line decides, and leave the choice of the server to the pool.",
+    ),
     UNEXPLAINED: (
         "One server gets most of the traffic",
         "Traffic was sent and counted: a server got much more than its part, and no known line explains it.",
