@@ -17,7 +17,11 @@ ROOT = Path(__file__).parents[2]
 COURSE = ROOT / "course"
 SOURCES = sorted(path for path in COURSE.rglob("*.md"))
 WRITTEN = [path.relative_to(COURSE).with_suffix(".html").as_posix() for path in SOURCES]
-GENERATED = ["field-guide/index.html", *(f"field-guide/{mistake.slug}.html" for mistake in mistakes())]
+GENERATED = [
+    "field-guide/index.html",
+    "field-guide/directives.html",
+    *(f"field-guide/{mistake.slug}.html" for mistake in mistakes()),
+]
 NAMES = [*WRITTEN, *GENERATED]
 
 #: Where a page names something that the browser fetches by itself.

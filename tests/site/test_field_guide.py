@@ -12,10 +12,12 @@ from tests.site.pages import Page
 SLUGS = [mistake.slug for mistake in mistakes()]
 
 
-def test_the_index_leads_to_every_mistake(site: Path) -> None:
-    index = Page(site, "field-guide/index.html")
+@pytest.mark.parametrize("name", ["index", "directives"])
+def test_a_list_leads_to_every_mistake(site: Path, name: str) -> None:
+    index = Page(site, f"field-guide/{name}.html")
     led_to = {Path(address).stem for address in index.links() if "/" not in address.removeprefix("./")}
-    assert set(SLUGS) <= led_to
+    wanted = {mistake.slug for mistake in mistakes() if name == "index" or mistake.directives}
+    assert wanted <= led_to
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -26,7 +28,7 @@ def test_a_page_shows_words_config_and_shares(site: Path, slug: str) -> None:
     assert page.article.h1.get_text().startswith(mistake.title.split("`")[0])
     assert page.article.select("figure svg title")
     code = [block.get_text() for block in page.article.select("pre code")]
-    for config in {mistake.instead, mistake.examples[0].config}:
+    for config in {mistake.instead, mistake.shown[0].config}:
         assert any(config.strip() == text.strip() for text in code), config
     for source in mistake.sources:
         assert source in page.article.get_text()
