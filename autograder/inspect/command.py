@@ -50,9 +50,17 @@ def run(words: Sequence[str], proxy: str, wishes: Wishes, show: Callable[[str], 
     if form != "text":
         show(_rendered(found, form))
     elif len(found) > 1:
-        count = Counter("not inspected" if one.trouble else one.verdict.value for one in found)
-        show(f"\n{len(found)} configs: {', '.join(f'{number} {verdict}' for verdict, number in count.most_common())}")
+        count = Counter(map(_kind, found))
+        show(f"\n{len(found)} configs: {', '.join(f'{number} {kind}' for kind, number in count.most_common())}")
     return max(one.exit_code for one in found)
+
+
+def _kind(one: Inspection) -> str:
+    if one.trouble:
+        return "not inspected"
+    if one.static:
+        return "with a known mistake" if one.causes else "without a known mistake"
+    return one.verdict.value
 
 
 def _inspected(names: Sequence[str], reader: Reader, wishes: Wishes, form: str) -> Iterator[Inspection]:

@@ -15,6 +15,7 @@ from autograder.cli import main
 from autograder.errors import ManyHandsError
 from autograder.inspect.config import kind_of, read_configs
 from autograder.inspect.mistake_data import mistake_data
+from autograder.inspect.progress import Progress
 from autograder.mistakes.catalogue import mistakes
 from tests.inspect import configs
 
@@ -117,6 +118,41 @@ def test_reading_only_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (tmp_path / "nginx.conf").write_text(configs.EVEN, encoding="utf-8")
     assert main(["inspect", str(tmp_path / "nginx.conf"), "--static-only"]) == 0
     assert "nothing was observed" in capsys.readouterr().out
+
+
+def test_several_configs_are_told_one_after_another_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = []
+    for number, text in enumerate((configs.SKEWED, configs.EVEN, "", configs.EVEN)):
+        path = tmp_path / f"{number}-nginx.conf"
+        path.write_text(text, encoding="utf-8")
+        names.append(str(path))
+    assert main(["inspect", "--static-only", *names]) == 2
+    out, error = capsys.readouterr()
+    said = [line for line in out.splitlines() if line.startswith(tuple(names))]
+    assert [line.split("  ")[0] for line in said] == names
+    assert said[2] == f"{names[2]}  not inspected: {names[2]}: it is empty"
+    assert out.splitlines()[-1] == "4 configs: 2 without a known mistake, 1 with a known mistake, 1 not inspected"
+    assert error == ""
+
+
+def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe, None):
+        progress = Progress(stream, 3)
+        progress.say("a\x1b[2Jb: many, all-up…")
+        progress.one_done()
+        progress.say("c" * 500)
+    first, empty, last = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert (first, empty) == ("0 of 3 done; a?[2Jb: many, all-up…", "")
+    assert last.startswith("1 of 3 done; ccc")
+    assert len(last) < 500
+    assert pipe.getvalue() == ""
 
 
 def test_a_mistake_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
