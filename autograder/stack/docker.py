@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import io
+import itertools
 import json
 import os
-import posixpath
 import secrets
-import tarfile
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,39 +19,32 @@ from typing import TYPE_CHECKING, Any
 from autograder.stack.container import DOOR_PORT
 from autograder.stack.docker_daemon import asking, connect, freeze
 from autograder.stack.docker_exec import TIMED_OUT, execute, give_order, read_line
+from autograder.stack.docker_files import fetch_files, put_files
 from autograder.stack.docker_image import ensure_image
 from autograder.stack.docker_making import make
 from autograder.stack.docker_owner import remove_stack, remove_strays
 from autograder.stack.docker_plan import READY_SECONDS, Plan, python_on_node
 from autograder.stack.docker_programs import check_runs, version_command
+from autograder.stack.docker_sidecar import Sidecar, sidecar
 from autograder.stack.engine import EngineError, NodeDownError, NodeState, Ran
 from autograder.stack.local_sandbox import own_programs
 from autograder.stack.model import CLIENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from autograder.stack.engine import Fetched, Job, Supervised
     from autograder.stack.model import Stack
 
 _OUTPUT_KEPT = 64 * 1024
 _ANSWER_KEPT = 64 * 1024 * 1024
 _LOG_KEPT = 256 * 1024
 _LOG_LINES = 4096
-_PUT_SECONDS = 30.0
 _GONE_SECONDS = 20
 _MAIN_PID = 1
 _NOT_YET = -1
 _LISTENING = "autograder.stack.wait:listening"
-
-# A link or a file in the folder's place goes too; nothing else is left in it.
-_UNPACK = """
-set -e
-if [ -L "$1" ] || [ -f "$1" ]; then rm -f -- "$1"; fi
-mkdir -p -- "$1"
-find "$1" -mindepth 1 -delete
-exec tar --extract --no-same-owner --directory "$1" --file -
-"""
 
 
 class DockerEngine:
@@ -117,6 +108,7 @@ class DockerMachines:
         self._api = api
         self._plan = plan
         self._owner = os.getpid()
+        self._numbers = itertools.count(1)
         self._stopped = False
         self._stopping = threading.Lock()
         balancers = {balancer.name for balancer in plan.places.held}
@@ -181,17 +173,23 @@ class DockerMachines:
     def put(self, node: str, folder: str, files: Mapping[str, bytes]) -> None:
         """See :class:`Machines`."""
         one = self._node(node)
-        packed = _pack(folder, files)
         self._hold(one)
         with asking(f"put files on {node}", node):
-            command = ["sh", "-c", _UNPACK, "put", folder]
-            code, _, err = execute(
-                self._api, one.container, command, stdin=packed, timeout=_PUT_SECONDS, limit=_OUTPUT_KEPT
-            )
-        if code:
-            raise EngineError(
-                f"the files could not be put into {folder} on {node}", why=err.decode(errors="replace").strip()
-            )
+            put_files(self._api, one.container, folder, files)
+
+    def fetch(self, node: str, folder: str) -> Fetched:
+        """See :class:`Machines`."""
+        one = self._node(node)
+        self._hold(one)
+        with asking(f"read files on {node}", node):
+            return fetch_files(self._api, one.container, folder)
+
+    def supervise(self, node: str, job: Job, hear: Callable[[str | None], None]) -> Supervised:
+        """See :class:`Machines`."""
+        one = self._node(node)
+        self._hold(one)  # it is what fills the folders at first
+        with asking(f"start a program on {node}", node):
+            return Sidecar(self._api, sidecar(self._plan, self._api, node, job, next(self._numbers)), hear)
 
     def start(self, node: str, argv: Sequence[str] | None = None) -> None:
         """See :class:`Machines`."""
@@ -368,16 +366,3 @@ class DockerMachines:
                 self._api.start(container)
                 one.witness = (one.starts, container)
             return container
-
-
-def _pack(folder: str, files: Mapping[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, content in files.items():
-            inside = posixpath.normpath(f"{folder}/{name}")
-            if not inside.startswith(f"{posixpath.normpath(folder)}/"):
-                raise EngineError(f"the file name {name!r} leads out of {folder}", remedy="use a name inside it")
-            entry = tarfile.TarInfo(posixpath.relpath(inside, folder))
-            entry.size, entry.mode = len(content), 0o644
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()

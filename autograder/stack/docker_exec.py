@@ -77,7 +77,7 @@ def execute(
         frames = _Frames(limit)
         finished = _converse(stream, frames, began + timeout + _GRACE, stdin)
     finally:
-        _close(stream)
+        close_stream(stream)
     if not finished:
         return TIMED_OUT, bytes(frames.kept[1]), bytes(frames.kept[2])
     code = _exit_code(api, number, began + timeout + 2 * _GRACE)
@@ -90,10 +90,10 @@ def give_order(api: Any, container: str, line: bytes) -> None:
     """Write to the standard input of a container's main process."""
     stream = api.attach_socket(container, params={"stdin": 1, "stream": 1})
     try:
-        _raw(stream).sendall(line)
-        _end_of_input(_raw(stream))
+        connection_of(stream).sendall(line)
+        _end_of_input(connection_of(stream))
     finally:
-        _close(stream)
+        close_stream(stream)
 
 
 def read_line(api: Any, container: str, number: int, timeout: float) -> str | None:
@@ -107,7 +107,7 @@ def read_line(api: Any, container: str, number: int, timeout: float) -> str | No
     try:
         _converse(stream, frames, time.monotonic() + timeout, enough=lambda: said.count(b"\n") >= number)
     finally:
-        _close(stream)
+        close_stream(stream)
     return said.splitlines()[number - 1].decode() if said.count(b"\n") >= number else None
 
 
@@ -115,9 +115,9 @@ def _converse(
     stream: Any, frames: _Frames, deadline: float, stdin: bytes = b"", enough: Callable[[], bool] = lambda: False
 ) -> bool:
     """Send all of stdin and read until it is enough or the other side closes. False if the deadline came first."""
-    connection = _raw(stream)
+    connection = connection_of(stream)
     connection.setblocking(False)
-    frames.feed(_read_ahead(stream))
+    frames.feed(read_ahead(stream))
     unsent = memoryview(stdin)
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
@@ -155,12 +155,13 @@ def _exit_code(api: Any, number: str, deadline: float) -> int:
         time.sleep(_POLL)
 
 
-def _raw(stream: Any) -> socket.socket:
+def connection_of(stream: Any) -> socket.socket:
+    """The connection underneath what the SDK hands out."""
     connection: socket.socket = getattr(stream, "_sock", stream)
     return connection
 
 
-def _read_ahead(stream: Any) -> bytes:
+def read_ahead(stream: Any) -> bytes:
     """Bytes that came with the HTTP headers: the SDK hands out the socket underneath its buffer."""
     buffer = stream._response.raw._fp.fp
     return bytes(buffer.read1()) if buffer.peek() else b""
@@ -171,7 +172,8 @@ def _end_of_input(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_WR)
 
 
-def _close(stream: Any) -> None:
+def close_stream(stream: Any) -> None:
+    """Close what the SDK opened, all of it."""
     with contextlib.suppress(OSError):
         stream._response.close()
     with contextlib.suppress(OSError):

@@ -29,7 +29,7 @@ from autograder.stack.engine import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-BASE = "manyhands/base:bookworm"
+BASE = "manyhands/base:bookworm-tools"
 NODE = "manyhands/node"
 
 _PACKAGE = Path(__file__).parent.parent

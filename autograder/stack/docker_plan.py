@@ -143,7 +143,7 @@ class Plan:
         modes = {self.journal: "0777"}
         sizes = {self.journal: _JOURNAL_BYTES}
         for balancer in self.places.held:
-            modes |= {name: "1777" if at == "/tmp" else "0755" for at, name in self._folders(balancer).items()}
+            modes |= {name: "1777" if at == "/tmp" else "0755" for at, name in self.folders(balancer).items()}
         return {
             name: {
                 "driver": "local",
@@ -157,7 +157,7 @@ class Plan:
             for name, mode in modes.items()
         }
 
-    def _folders(self, balancer: Balancer) -> dict[str, str]:
+    def folders(self, balancer: Balancer) -> dict[str, str]:
         """Writable folder of a balancer → name of the volume it is on."""
         folders = [*(f"/{folder}" for folder in WRITABLE), *self.places.mounts(balancer)]
         return {at: f"{self.container_name(balancer.name)}{at.replace('/', '-')}" for at in folders}
@@ -173,7 +173,7 @@ class Plan:
 
     def _server(self, api: Any, server: Server) -> dict[str, Any]:
         home = self.places.home[server.name]
-        mounts = [self._mount(self.journal, JOURNAL)]
+        mounts = [self.mount(self.journal, JOURNAL)]
         command = python_on_node("container", "shop")
         if server.address.startswith(UNIX):
             mounts += self._mounts(self.stack.balancer, NODE)
@@ -181,8 +181,8 @@ class Plan:
         else:
             command, rights = [*_NOBODY, *command], ("NET_ADMIN", "SETGID", "SETUID")
         return {
-            **self._shared(server.name, command),
-            "host_config": self._host(
+            **self.shared(server.name, command),
+            "host_config": self.host(
                 api,
                 mounts=mounts,
                 # What is written to the journal counts as memory of who writes it.
@@ -203,8 +203,8 @@ class Plan:
         if balancer.name == PROMETHEUS and Path(PROGRAM).is_file():
             mounts.append(_program(PROGRAM, PROGRAM))
         return {
-            **self._shared(balancer.name, python_on_node("hold", *map(_words, (accounts, folders)))),
-            "host_config": self._host(
+            **self.shared(balancer.name, python_on_node("hold", *map(_words, (accounts, folders)))),
+            "host_config": self.host(
                 api,
                 mounts=mounts,
                 rights=_BALANCER_RIGHTS,
@@ -222,10 +222,10 @@ class Plan:
         busy = self.places.has_order(balancer.name)
         rights = ("DAC_OVERRIDE", "NET_ADMIN") if busy else ()
         return {
-            **self._shared(balancer.name, python_on_node("container", "machine") if busy else ["sleep", "infinity"]),
+            **self.shared(balancer.name, python_on_node("container", "machine") if busy else ["sleep", "infinity"]),
             "name": self.machine_name(balancer.name),
             "networking_config": self._on_wire(api, balancer.name),
-            "host_config": self._host(
+            "host_config": self.host(
                 api,
                 mounts=self._mounts(balancer, NODE),
                 rights=rights,
@@ -237,15 +237,15 @@ class Plan:
 
     def _clients(self, api: Any) -> dict[str, Any]:
         looking = [
-            self._mount(self._folders(one)["/var"], f"{_HELD}/{one.name}", read_only=True) for one in self.places.held
+            self.mount(self.folders(one)["/var"], f"{_HELD}/{one.name}", read_only=True) for one in self.places.held
         ]
         return {
-            **self._shared(CLIENTS, python_on_node("container", "clients")),
+            **self.shared(CLIENTS, python_on_node("container", "clients")),
             "ports": [DOOR_PORT],
             "networking_config": self._on_wire(api, CLIENTS),
-            "host_config": self._host(
+            "host_config": self.host(
                 api,
-                mounts=[self._mount(self.journal, JOURNAL), *looking],
+                mounts=[self.mount(self.journal, JOURNAL), *looking],
                 rights=("NET_ADMIN",),
                 memory=1024,
                 processes=512,
@@ -280,9 +280,9 @@ class Plan:
         container can forge it.
         """
         return {
-            **self._shared(node, ["sleep", "infinity"]),
+            **self.shared(node, ["sleep", "infinity"]),
             "name": f"{self.container_name(node)}-witness",
-            "host_config": self._host(
+            "host_config": self.host(
                 api,
                 mounts=(),
                 memory=128,
@@ -293,7 +293,8 @@ class Plan:
             ),
         }
 
-    def _shared(self, node: str, command: Sequence[str]) -> dict[str, Any]:
+    def shared(self, node: str, command: Sequence[str]) -> dict[str, Any]:
+        """What every container is made with."""
         return {
             "image": self.image,
             "command": list(command),
@@ -327,7 +328,7 @@ class Plan:
             "sysctls": sysctls,
         }
 
-    def _host(
+    def host(
         self,
         api: Any,
         *,
@@ -339,6 +340,7 @@ class Plan:
         tmpfs: Mapping[str, str] | None = None,
         **more: Any,
     ) -> Any:
+        """The host config of every container: no rights but those named, nothing to write to but mounts and tmpfs."""
         from docker.types import LogConfig, Ulimit
 
         in_memory = {"/tmp": f"size={_VOLUME_BYTES},mode=1777,exec", **(tmpfs or {})}
@@ -362,9 +364,10 @@ class Plan:
 
     def _mounts(self, balancer: Balancer, under: str) -> list[Any]:
         """A balancer's folders, below ``under``."""
-        return [self._mount(volume, f"{under}{folder}") for folder, volume in self._folders(balancer).items()]
+        return [self.mount(volume, f"{under}{folder}") for folder, volume in self.folders(balancer).items()]
 
-    def _mount(self, volume: str, target: str, read_only: bool = False) -> Any:
+    def mount(self, volume: str, target: str, read_only: bool = False) -> Any:
+        """A volume at a place."""
         from docker.types import Mount
 
         return Mount(target, volume, type="volume", no_copy=True, read_only=read_only)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from autograder.errors import ManyHandsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from autograder.stack.model import Stack
 
@@ -48,6 +48,37 @@ class Ran:
     exit_code: int
     out: str
     err: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The plain files of a folder, and a mark that changes when anything there is written, even the same again."""
+
+    files: Mapping[str, bytes]
+    mark: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an engine must know of a learner's program: folders it may write to, and sizes that a sandbox is made with.
+
+    ``memory_bytes`` is what all its processes may have together, ``disk_bytes`` the size of each of its own disks.
+    """
+
+    writable: tuple[str, ...]
+    memory_bytes: int
+    disk_bytes: int
+    processes: int
+
+
+class Supervised(Protocol):
+    """A warden (:mod:`autograder.stack.warden`) in a sandbox on a balancer's machine, and the program it watches."""
+
+    def tell(self, line: bytes) -> None:
+        """Send it a line. No-op if it is gone."""
+
+    def end(self) -> None:
+        """End it at once, with every process of its program; returns when they are gone. Safe to call twice."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +151,19 @@ class Machines(Protocol):
 
     def logs(self, node: str) -> str:
         """What the main process wrote to stdout and stderr, over all its starts (the last 256 KiB)."""
+
+    def fetch(self, node: str, folder: str) -> Fetched:
+        """Every plain file in a folder of a balancer, and of links to some, up to 32 MiB.
+
+        Raises :class:`EngineError` where there is more, or no such folder.
+        """
+
+    def supervise(self, node: str, job: Job, hear: Callable[[str | None], None]) -> Supervised:
+        """Start a warden on a balancer's machine, whether or not the balancer is up.
+
+        ``hear`` is called for each line that it says, and with None when it is gone, from a thread that must not be
+        kept waiting.
+        """
 
     def stop(self) -> None:
         """End every process and remove every trace. Safe to call twice, also half-way through a failed start."""

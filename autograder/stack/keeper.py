@@ -32,8 +32,11 @@ from autograder.stack import trouble  # noqa: F401 - loaded once, for all server
 from autograder.stack.call import invoke
 from autograder.stack.children import close_all_but, content, fork, fork_for_ever, limit, told
 from autograder.stack.engine import OPT
-from autograder.stack.namespace import NODES, OWN_FOLDERS, make_root, own_addresses, system_mounts
+from autograder.stack.inside import Root
+from autograder.stack.keeper_programs import Programs
+from autograder.stack.namespace import NODES, OWN_FOLDERS, make_root, own_addresses, quiet_proc, system_mounts
 from autograder.stack.procfs import family_pids
+from autograder.stack.program_sandbox import Sandbox
 from autograder.stack.reception import speaker
 from autograder.stack.shop import ShopSpec, serve
 
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
 _LOG_KEPT = 256 * 1024
 _TIMED_OUT = 124
+_TMP_BYTES = 64 * 1024 * 1024
 _LINE_LIMIT = 64 * 1024 * 1024
 _RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
 """What a balancer may do in its sandbox: as much as in a container. Only one uid exists there."""
@@ -72,6 +76,7 @@ class Keeper:
     def __init__(self) -> None:
         self.nodes: dict[str, _Node] = {}
         self.bwrap: list[str] = []
+        self.programs = Programs(_say)
         self.apart: dict[str, Callable[[], None]] = {}
         """Balancer → what moves a process to its network, if that is another than the servers'."""
         self.owners: dict[str, str] = {}
@@ -131,16 +136,33 @@ class Keeper:
 
     async def put(self, request: dict[str, Any]) -> None:
         """Make a folder hold exactly the given files."""
-        root = self.nodes[request["node"]].folder
-        folder = _inside(root, request["folder"])
-        _remove(folder)
-        os.makedirs(folder, exist_ok=True)
-        for name, encoded in request["files"].items():
-            path = _inside(folder, name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(base64.b64decode(encoded))
+        files = {name: base64.b64decode(encoded) for name, encoded in request["files"].items()}
+        with Root(self.nodes[request["node"]].folder) as root:
+            root.hold(request["folder"], files)
+
+    async def fetch(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Every plain file in a folder, and a mark of its state."""
+        with Root(self.nodes[request["node"]].folder) as root:
+            files, mark = root.read(request["folder"])
+        return {"files": {name: base64.b64encode(content).decode() for name, content in files.items()}, "mark": mark}
+
+    async def supervise(self, request: dict[str, Any]) -> None:
+        """Start a learner's program under a warden on a balancer's machine."""
+        node = self.nodes[request["node"]]
+        prepare = functools.partial(self._enter_and_limit, node.name)
+        sandbox = Sandbox(self.bwrap, node.folder, node.mounts, request["writable"])
+        try:
+            await self.programs.start(request["program"], sandbox, request["disk"], prepare)
+        finally:
+            sandbox.close()
+
+    async def tell_program(self, request: dict[str, Any]) -> None:
+        """Pass a line on to a program's warden."""
+        self.programs.tell(request["program"], request["line"].encode())
+
+    async def end_program(self, request: dict[str, Any]) -> None:
+        """End a program at once; returns when every process of it is gone."""
+        await self.programs.end(request["program"])
 
     async def start(self, request: dict[str, Any]) -> None:
         """Start a node's main process unless it is up."""
@@ -208,9 +230,9 @@ class Keeper:
             *("--cap-drop", "ALL", *(word for right in _RIGHTS for word in ("--cap-add", f"CAP_{right}"))),
             *system_mounts(),
             *("--ro-bind", f"{OPT}/nginx", f"{OPT}/nginx", "--ro-bind", f"{OPT}/haproxy", f"{OPT}/haproxy"),
-            *("--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
+            *("--dev", "/dev", *quiet_proc(), "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"),
             *own,
-            *("--remount-ro", "/", "--chdir", "/tmp"),
+            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),  # a log in /dev would fill memory
         ]
 
     def _watch(self, pid: int, node: _Node | None, done: Callable[[int], None] | None = None) -> None:
@@ -323,28 +345,6 @@ class Keeper:
         return node.log.decode(errors="replace") if node else ""
 
 
-def _inside(root: str, path: str) -> str:
-    """Where ``path`` is on this side. What runs in the root may have made links: they are followed inside it only."""
-    joined = os.path.normpath(f"{root}/{path}")
-    place = os.path.realpath(os.path.dirname(joined))
-    if not joined.startswith(f"{root}/") or not f"{place}/".startswith(f"{root}/"):
-        raise ValueError(f"{path!r} leads out of its folder")
-    return f"{place}/{os.path.basename(joined)}"
-
-
-def _remove(path: str) -> None:
-    """Remove a file or a folder with all it holds, if it is there; links are not followed."""
-    try:
-        if not os.path.islink(path) and os.path.isdir(path):
-            for name in os.listdir(path):
-                _remove(f"{path}/{name}")
-            os.rmdir(path)
-        else:
-            os.unlink(path)
-    except FileNotFoundError:
-        pass
-
-
 def _read_log(node: _Node, descriptor: int) -> None:
     try:
         data = os.read(descriptor, 65536)
@@ -358,14 +358,18 @@ def _read_log(node: _Node, descriptor: int) -> None:
     del node.log[:-_LOG_KEPT]
 
 
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
 async def _obey(keeper: Keeper, request: dict[str, Any]) -> None:
     reply: dict[str, Any] = {"id": request["id"]}
     try:
         reply["ok"] = await getattr(keeper, request["do"])(request)
     except Exception as error:
         reply["error"] = f"{type(error).__name__}: {error}"
-    sys.stdout.buffer.write(json.dumps(reply).encode() + b"\n")
-    sys.stdout.buffer.flush()
+    _say(reply)
 
 
 async def _serve(owner: int) -> None:

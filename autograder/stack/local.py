@@ -23,14 +23,15 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack import local_plan
-from autograder.stack.engine import OPT, EngineError, NodeDownError, NodeState, Ran
+from autograder.stack.engine import OPT, EngineError, Fetched, NodeDownError, NodeState, Ran
 from autograder.stack.local_sandbox import ENVIRONMENT, balancer_folders, keeper_command, own_programs
 from autograder.stack.model import CLIENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from autograder.stack.engine import Job, Supervised
     from autograder.stack.model import Stack
 
 __all__ = ["LocalEngine", "LocalMachines", "balancer_folders"]
@@ -79,6 +80,7 @@ class LocalMachines:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._waiting: dict[int, Future[Any]] = {}
+        self._programs_heard: dict[int, Callable[[str | None], None]] = {}
         self._stopped = False
         self._end: EngineError | None = None
         """Why the keeper ended, if it ended by itself."""
@@ -155,6 +157,22 @@ class LocalMachines:
         text: str = self._ask("logs", node=node)
         return text
 
+    def fetch(self, node: str, folder: str) -> Fetched:
+        """See :class:`Machines`."""
+        told = self._ask("fetch", node=node, folder=folder)
+        return Fetched({name: base64.b64decode(text) for name, text in told["files"].items()}, told["mark"])
+
+    def supervise(self, node: str, job: Job, hear: Callable[[str | None], None]) -> Supervised:
+        """See :class:`Machines`."""
+        number = next(self._ids)
+        self._programs_heard[number] = hear
+        try:
+            self._ask("supervise", node=node, program=number, writable=list(job.writable), disk=job.disk_bytes)
+        except BaseException:
+            del self._programs_heard[number]
+            raise
+        return _LocalProgram(self._ask, number)
+
     def stop(self) -> None:
         """See :class:`Machines`."""
         with self._lock:
@@ -199,6 +217,9 @@ class LocalMachines:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             reply = json.loads(line)
+            if "program" in reply:
+                self._hear(reply["program"], reply["line"])
+                continue
             future = self._waiting.get(reply["id"])
             if future is None or future.done():
                 continue
@@ -216,6 +237,14 @@ class LocalMachines:
         for future in waiting:
             if not future.done():
                 future.set_exception(end)
+        for number in tuple(self._programs_heard):
+            self._hear(number, None)
+
+    def _hear(self, program: int, line: str | None) -> None:
+        """Pass on what the warden of a program said; None when it is gone."""
+        hear = self._programs_heard.get(program) if line is not None else self._programs_heard.pop(program, None)
+        if hear is not None:
+            hear(line)
 
     def _end_of_keeper(self, code: int) -> EngineError:
         try:
@@ -232,3 +261,19 @@ class LocalMachines:
                 " container: MANYHANDS_DESK=docker ./manyhands …",
             )
         return EngineError(f"the stack's keeper ended with code {code}", why=why)
+
+
+class _LocalProgram:
+    """See :class:`autograder.stack.engine.Supervised`."""
+
+    def __init__(self, ask: Callable[..., Any], number: int) -> None:
+        self._ask = ask
+        self._number = number
+
+    def tell(self, line: bytes) -> None:
+        """See :class:`Supervised`."""
+        self._ask("tell_program", program=self._number, line=line.decode())
+
+    def end(self) -> None:
+        """See :class:`Supervised`."""
+        self._ask("end_program", program=self._number)

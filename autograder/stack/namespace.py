@@ -5,6 +5,7 @@ Runs inside the namespace with nothing but the standard library.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import socket
@@ -28,6 +29,7 @@ _SYSTEM = ("bin", "boot", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbi
 _OPENED = (("usr", "local"), ("dev", "shm"))
 """What may be written in system folders after all."""
 
+_FIRST_FREE_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 _SET_ADDRESS, _SET_MASK, _SET_FLAGS, _UP_RUNNING = 0x8916, 0x891C, 0x8914, 0x41
 
 
@@ -54,6 +56,9 @@ def own_addresses(networks: Sequence[str]) -> None:
             except OSError as error:
                 raise OSError(error.errno, f"{network} cannot be an address here: {error.strerror}") from error
         fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH14x", b"lo", _UP_RUNNING))
+    # Whoever checks a config binds its ports, and a learner's program that does has no right to the low ones.
+    with contextlib.suppress(OSError), open(_FIRST_FREE_PORT, "w", encoding="ascii") as file:
+        file.write("0")
 
 
 def _own_six(network: str) -> None:
@@ -132,6 +137,19 @@ def _without_port(address: str) -> str:
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.partition(":")[0] if address.count(":") == 1 else address
+
+
+def quiet_proc() -> list[str]:
+    """Arguments for bubblewrap that mount ``/proc`` without the kernel's settings being open to change.
+
+    Root's files there are open to root without any right, and where the owner of a stack is root, so is everybody in
+    it: a config could have its log written to the machine's settings.
+    """
+    return ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", *_covered("/proc/sysrq-trigger", "/proc/mtrr")]
+
+
+def _covered(*files: str) -> list[str]:
+    return [word for path in files for word in ("--ro-bind-try", path, path)]
 
 
 def system_mounts() -> list[str]:

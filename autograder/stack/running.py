@@ -7,7 +7,7 @@ True
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Self
 
 from autograder.errors import suggestion
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from autograder.stack.balancing import Applied
     from autograder.stack.engine import Engine, Machines, NodeState
     from autograder.stack.model import Stack
+    from autograder.stack.programs import Program, ProgramResult
     from autograder.stack.proxies.proxy import ConfigFault, Loaded, RunTime
+    from autograder.stack.running_program import RunningProgram
     from autograder.stack.watching import Watcher
 
 ENGINES = ("local", "docker")
@@ -164,6 +166,25 @@ class RunningStack:
         watcher = Watcher(self.stack, self.machines)
         watcher.start(rules)
         return watcher
+
+    def start_program(self, program: Program) -> RunningProgram:
+        """Start a learner's program on a balancer's machine; use it as ``with … as program:``. Many may run at once.
+
+        It sees its own folder, the balancer's folders, the system's programs and the twin's network, and nothing else.
+        Raises :class:`EngineError` if it cannot be started.
+        """
+        from autograder.stack.passing_on import PassingOn
+        from autograder.stack.running_program import RunningProgram
+
+        balancer = self.balancer(program.where)
+        balancer.operated()
+        chosen = replace(program, where=balancer.balancer.name)
+        return RunningProgram(chosen, self.machines, PassingOn(balancer, self.machines))
+
+    def run_program(self, program: Program) -> ProgramResult:
+        """The same, and wait until it has ended, which it has at its limit of time."""
+        with self.start_program(program) as started:
+            return started.wait()
 
     def _tell(self, server: str) -> None:
         self.machines.call(server, _BEHAVE, {"server": server, **asdict(self._conduct[server])})

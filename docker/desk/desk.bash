@@ -124,14 +124,14 @@ desk_build() {
 # A Debian to start from: what is here, else the registry's, else (as root) one made from Debian packages.
 desk_base() {
   local candidate
-  for candidate in debian:bookworm-slim manyhands/base:bookworm; do
+  for candidate in debian:bookworm-slim manyhands/base:bookworm-tools; do
     docker image inspect "$candidate" >/dev/null 2>&1 && echo "$candidate" && return
   done
   say "asking the registry for Debian…"
   docker pull --quiet debian:bookworm-slim 2>/dev/null && return
   if ((EUID == 0)) && command -v mmdebstrap >/dev/null; then
     say "no answer: making it from Debian packages (half a minute)…"
-    "$root/docker/node/make-base" >/dev/null && echo manyhands/base:bookworm && return
+    "$root/docker/node/make-base" >/dev/null && echo manyhands/base:bookworm-tools && return
   fi
   fail "there is no Debian image to start from" "no registry answers" \
     "mend Docker's network, or on Debian and Ubuntu run once: sudo \"$root/docker/node/make-base\""

@@ -37,6 +37,7 @@ class HAProxy:
 
     name = "haproxy"
     folder = "/etc/haproxy"
+    reload_signals: tuple[str, ...] = ("HUP", "USR2")
 
     def command(self, config: str) -> tuple[str, ...]:
         """See :class:`Proxy`."""
@@ -72,6 +73,10 @@ class HAProxy:
         """See :class:`Proxy`."""
         reply = self._call(machines, node, "master_says", ask="reload")
         return "" if "Success=1" in reply else reply.strip() or "the master process did not answer"
+
+    def say(self, machines: Machines, node: str, socket: str, text: str) -> str:
+        """See :class:`Proxy`."""
+        return str(self._call(machines, node, "master_says" if socket == "master" else "worker_says", ask=text))
 
     def wait_loaded(self, machines: Machines, node: str, word: str, timeout: float) -> Loaded:
         """See :class:`Proxy`."""

@@ -31,6 +31,7 @@ class Nginx:
 
     name = "nginx"
     folder = "/etc/nginx"
+    reload_signals: tuple[str, ...] = ("HUP", "USR2")
 
     def command(self, config: str) -> tuple[str, ...]:
         """See :class:`Proxy`."""
@@ -64,6 +65,10 @@ class Nginx:
     def reload(self, machines: Machines, node: str) -> str:
         """See :class:`Proxy`."""
         machines.kill(node, "HUP")
+        return ""
+
+    def say(self, machines: Machines, node: str, socket: str, text: str) -> str:  # noqa: ARG002 - it has none
+        """See :class:`Proxy`. nginx has no such sockets."""
         return ""
 
     def wait_loaded(self, machines: Machines, node: str, word: str, timeout: float) -> Loaded:

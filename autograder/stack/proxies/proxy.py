@@ -93,6 +93,8 @@ class Proxy(Protocol):
     name: str
     folder: str
     """Where its config lives on the node."""
+    reload_signals: tuple[str, ...]
+    """Signals that make its main process read its config again."""
 
     def command(self, config: str) -> tuple[str, ...]:
         """Command line of the main process, in the foreground."""
@@ -108,6 +110,9 @@ class Proxy(Protocol):
 
     def reload(self, machines: Machines, node: str) -> str:
         """Ask for a reload. Returns what the program said if it refused, else an empty string."""
+
+    def say(self, machines: Machines, node: str, socket: str, text: str) -> str:
+        """Its answer to words said to its ``master`` or ``runtime`` socket; empty where it has none."""
 
     def wait_loaded(self, machines: Machines, node: str, word: str, timeout: float) -> Loaded:
         """Wait until only workers with this marker accept connections, or the program says that it will not load it.
