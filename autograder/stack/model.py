@@ -183,7 +183,7 @@ def load_stack(path: Path) -> Stack:
         raise StackError(what=f"cannot read {path}", why=str(error), remedy="check that the file is there") from error
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own error, a number of 5,000 digits, a table without end
         raise StackError(what=f"{path} is not valid TOML", why=str(error), remedy="mend the line it names") from error
     return _Reader(path, text).stack(data)
 
