@@ -6,6 +6,7 @@ counts at the servers, and decides. Nothing of a submission is imported or execu
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import functools
 import random
@@ -76,7 +77,9 @@ def _verdicts(
     attempts: Mapping[str, int],
 ) -> Iterator[Verdict]:
     config = {
-        name.removeprefix(CONFIG_FOLDER): content for name, content in files.items() if name.startswith(CONFIG_FOLDER)
+        name.removeprefix(CONFIG_FOLDER): _as_utf_8(content)
+        for name, content in files.items()
+        if name.startswith(CONFIG_FOLDER)
     }
     balancer = lab.stack.balancer
     if reason := over_limit(balancer.proxy, config, balancer.config):
@@ -112,6 +115,16 @@ def _verdicts(
                 verdict = _verdict(lab, question, KINDS[check.kind](question), attempts.get(check.name, 0))
                 fresh = False
             yield dataclasses.replace(verdict, seconds=round(time.monotonic() - began, 3))
+
+
+def _as_utf_8(content: bytes) -> bytes:
+    """A config as balancers read it: some editors write a byte order mark, or UTF-16, and show the same words."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            return content.decode("utf-16").encode()
+        except UnicodeDecodeError:
+            return content
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _make_whole(running: RunningStack, config: Mapping[str, bytes]) -> None:

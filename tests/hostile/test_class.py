@@ -1,29 +1,36 @@
-"""A class of attackers and one honest learner: nobody gains, nobody is harmed, the run ends."""
+"""A class of attackers and some honest learners: nobody gains, nobody is harmed, the run ends, the records tell."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from autograder.grading.batch import grade
 from autograder.grading.frame import Frame
+from autograder.grading.judging import Task, Verdicts, judge
+from autograder.grading.record import records_of
+from autograder.grading.report import Report
 from autograder.grading.settings import Places
 from tests.grading import judges
-from tests.grading.course import LAB, hand_in, nbgrader, read, scores
-from tests.hostile.attacks import ATTACKS, MISHAPS
+from tests.grading.course import LAB, config, hand_in, nbgrader, read, scores
+from tests.hostile.attacks import ATTACKS
+from tests.hostile.configs import CONFIGS, SECRET
+from tests.hostile.corpus import rows
+from tests.hostile.mishaps import CHANGE_THE_CONFIG, MISHAPS
 
 pytestmark = pytest.mark.usefixtures("same_folder")
 CHECKS = {"starts": 1.0, "spread": 3.0, "office": 2.0, "one-down": 2.0, "peak": 2.0}
+TRUE = ("honest", "honest-too")
+"""Learners with the lab's own reference, in the middle of it all."""
 
 
-def attack(places: Places) -> None:
-    for change in ATTACKS:
-        change(hand_in(places, change.__name__, b"deserves nothing"))
-    hand_in(places, "honest", b"good")
+def by_word_or_traffic(task: Task) -> Verdicts:
+    """By word where the attack is around the config; by the real examiner where it is the config."""
+    text = task.files.get("conf/nginx.conf", b"")
+    return judges.by_word(task) if text.startswith((b"deserves nothing", b"good")) else judge(task)
 
 
 def points(places: Places) -> Mapping[str, float]:
@@ -34,37 +41,75 @@ def everything_below(folder: Path) -> bytes:
     return b"\n".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-def test_nobody_gains_and_the_honest_lose_nothing(places: Places) -> None:
-    attack(places)
-    report = grade(places.home, [LAB], ask=judges.by_word, jobs=2)
+def told(places: Places) -> Mapping[str, str]:
+    """All words of each student's record."""
+    return {
+        student: "\n".join(
+            f"{verdict.observed}\n{verdict.why}\n{verdict.next}"
+            for record in records_of(places.records, LAB, student)
+            for verdict in record.verdicts
+        )
+        for student in scores(places)
+    }
+
+
+def check_nobody_is_harmed(places: Places, report: Report) -> None:
     assert report.exit_code == 0, report.table()
-    assert points(places) == {**{change.__name__: 0.0 for change in ATTACKS}, "honest": 10.0}
     for student, checks in scores(places).items():
         assert set(checks) == set(CHECKS), student
         assert None not in checks.values(), student
-
     assert not list(places.home.rglob("ACTED"))
     graded = everything_below(places.course / "autograded")
-    assert b"root:" not in graded
-    assert len(graded) < 20 * 2**20
+    assert len(graded) < 40 * 2**20
+    for secret in (b"root:", SECRET.encode()):
+        assert secret not in graded
+        assert secret not in everything_below(places.course / "records")
     for path in (places.course / "autograded").rglob("*"):
         assert path.is_dir() or (path.is_file() and not path.is_symlink())
 
-    nbgrader(places, "generate_feedback", LAB, "--student=script_in_the_words")
-    page = (places.course / "feedback" / "script_in_the_words" / LAB / f"{LAB}.html").read_text()
-    words = page[page.index("alert(") - 200 :]
-    assert "<script>alert('ACTED')" not in words
-    assert "onerror=alert(1)&gt;" in words or "onerror" not in words
-    assert 'href="javascript' not in words
-    assert b"root:" not in everything_below(places.course / "feedback")
+
+def test_the_corpus_is_a_table_of_distinct_attacks() -> None:
+    names = [row[:2] for row in rows()]
+    assert len(names) == len(set(names))
+    assert len(ATTACKS) + len(CONFIGS) >= 80
+    assert all(all(row) for row in rows())
 
 
-def test_an_odd_notebook_costs_an_honest_learner_nothing(places: Places) -> None:
-    """The same changes to the notebook, with a config that deserves everything."""
-    for change in MISHAPS:
-        change(hand_in(places, change.__name__, b"good"))
-    assert grade(places.home, [LAB], ask=judges.by_word, jobs=2).exit_code == 0
-    assert points(places) == {change.__name__: 10.0 for change in MISHAPS}
+@pytest.mark.slow
+def test_one_class_of_every_attack_and_two_honest_learners(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", SECRET)
+    for one in ATTACKS:
+        one.change(hand_in(places, one.name, b"deserves nothing"))
+    for one in CONFIGS:
+        one.change(hand_in(places, one.name, b""))
+    for name in TRUE:
+        hand_in(places, name, config("reference") + b"# " + name.encode())
+    report = grade(places.home, [LAB], ask=by_word_or_traffic, jobs=6)
+
+    check_nobody_is_harmed(places, report)
+    got, words = points(places), told(places)
+    assert [name for name in TRUE if got[name] != 10.0] == [], [words[name] for name in TRUE]
+    assert {one.name: got[one.name] for one in (*ATTACKS, *CONFIGS) if got[one.name] > one.deserves} == {}
+    assert {one.name: words[one.name][:300] for one in (*ATTACKS, *CONFIGS) if one.says not in words[one.name]} == {}
+
+    nbgrader(places, "generate_feedback", LAB, "--student=script-in-the-words")
+    page = (places.course / "feedback" / "script-in-the-words" / LAB / f"{LAB}.html").read_text()
+    script = page[page.index("alert(") - 200 :]
+    assert "<script>alert('ACTED')" not in script
+    assert "onerror=alert(1)&gt;" in script or "onerror" not in script
+    assert 'href="javascript' not in script
+    nbgrader(places, "generate_feedback", LAB, "--student=characters-that-act")
+    page = (places.course / "feedback" / "characters-that-act" / LAB / f"{LAB}.html").read_text()
+    assert not {"\x1b", "\x07", "\u202e", "\u2066"} & set(page)
+
+
+@pytest.mark.slow
+def test_a_mishap_costs_an_honest_learner_nothing(places: Places) -> None:
+    for one in MISHAPS:
+        one.change(hand_in(places, one.name, b"good" if one.name not in CHANGE_THE_CONFIG else config("reference")))
+    report = grade(places.home, [LAB], ask=by_word_or_traffic, jobs=4)
+    check_nobody_is_harmed(places, report)
+    assert points(places) == {one.name: 10.0 for one in MISHAPS}, told(places)
 
 
 def test_an_inbound_folder_anybody_can_write_to(places: Places, tmp_path: Path) -> None:
@@ -107,19 +152,3 @@ def test_an_inbound_folder_anybody_can_write_to(places: Places, tmp_path: Path) 
     assert grade(places.home, [LAB], ask=judges.by_word, jobs=2).exit_code == 0
     assert points(places) == dict.fromkeys(honest, 10.0)
     assert read(places.autograded("honest", LAB) / f"{LAB}.ipynb").cells
-
-
-def test_a_config_that_attacks_the_twin_is_judged_like_any_other(places: Places, tmp_path: Path) -> None:
-    """The real examiner: files of the machine included, written to, and read, from a config."""
-    target = tmp_path / "written"
-    conf: dict[str, Any] = {
-        "includes": "include /etc/passwd;\n",
-        "writes": f"error_log {target} debug;\nevents {{}}\nhttp {{}}\n",
-        "loads": "load_module /etc/passwd;\nevents {}\n",
-    }
-    for student, text in conf.items():
-        hand_in(places, student, text.encode())
-    report = grade(places.home, [LAB], jobs=2)
-    assert {row.student: row.record.points < 10 for row in report.rows if row.record} == dict.fromkeys(conf, True)
-    assert not target.exists()
-    assert b"root:x:" not in everything_below(places.course / "records")
