@@ -48,7 +48,8 @@ def state(payload: dict[str, Any]) -> dict[str, Any]:
 
     def reached() -> dict[str, Any] | None:
         now = look()
-        return now if not now["up"] or now["markers"] == [word] else None
+        # A master that has only just forked its worker does not hear signals and commands yet: they would be lost.
+        return now if not now["up"] or (now["markers"] == [word] and _hears(pid)) else None
 
     waited: dict[str, Any] | None = wait_until(reached, payload["timeout"]) if word else None
     return waited or look()
@@ -89,6 +90,18 @@ def _server(row: dict[str, str]) -> dict[str, Any]:
         "sessions": int(row["scur"] or 0),
         "check": row.get("check_status", "").removeprefix("* "),  # the star: another check is under way
     }
+
+
+def _hears(pid: int) -> bool:
+    """Whether the master answers commands. It keeps the connection open, so one answer is enough."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_PATIENCE_S)
+            connection.connect(f"/proc/{pid}/root{MASTER}")
+            connection.sendall(b"show version\n")
+            return bool(connection.recv(64))
+    except OSError:
+        return False
 
 
 def _ask(pid: int, path: str, command: str) -> str:
