@@ -87,7 +87,8 @@ def read_roster(path: Path) -> Roster:
         raise ManyHandsError(
             "the roster is empty", where=where, remedy="its first line names the columns: id,name,email"
         )
-    columns = _columns([_heading(cell) for cell in rows[0]])
+    headings = [_heading(cell) for cell in rows[0]]
+    columns = _columns(headings)
     if "id" not in columns:
         raise ManyHandsError(
             "the roster has no column of the students' ids",
@@ -95,11 +96,14 @@ def read_roster(path: Path) -> Roster:
             why=f"its columns are: {', '.join(cell.strip() for cell in rows[0])}",
             remedy="call the column with the names that nbgrader knows students by “id”",
         )
-    return Roster(_people(rows[1:], columns, where))
+    return Roster(_people(rows[1:], columns, headings, where))
 
 
-def _people(rows: Sequence[Sequence[str]], columns: Mapping[str, int], where: str) -> list[Person]:
+def _people(
+    rows: Sequence[Sequence[str]], columns: Mapping[str, int], headings: Sequence[str], where: str
+) -> list[Person]:
     people: list[Person] = []
+    names = [headings.index(heading) for heading in ("first name", "last name") if heading in headings]
     lines: dict[str, int] = {}
     for line, row in enumerate(rows, 2):
         values = {name: _own(row[column]) if column < len(row) else "" for name, column in columns.items()}
@@ -113,6 +117,8 @@ def _people(rows: Sequence[Sequence[str]], columns: Mapping[str, int], where: st
                 remedy="each student has one line",
             )
         lines[values["id"]] = line
+        if not values.get("name"):
+            values["name"] = " ".join(_own(row[column]) for column in names if column < len(row))
         people.append(Person(**values))
     return people
 
@@ -127,8 +133,6 @@ def _columns(headings: Sequence[str]) -> dict[str, int]:
             if heading in headings:
                 found[field.name] = headings.index(heading)
                 break
-    if "name" not in found and {"first name", "last name"} <= set(headings):
-        found["name"] = headings.index("last name")  # of the two, the one lists are sorted by
     return found
 
 

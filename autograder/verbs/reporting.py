@@ -23,7 +23,10 @@ def report(
     export: Annotated[
         Literal["canvas", "moodle", "csv"] | None, Parameter(help="Grades for another gradebook instead.")
     ] = None,
-    output: Annotated[Path | None, Parameter(show_default=False, help="File to write; - is standard output.")] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(allow_leading_hyphen=True, show_default=False, help="File to write; - is standard output."),
+    ] = None,
     roster: Annotated[
         Path | None, Parameter(show_default=False, help="CSV with the columns id, name, email, … of your students.")
     ] = None,
@@ -60,6 +63,8 @@ def report(
 
     if not site.startswith(("http://", "https://", "file://")):
         raise ManyHandsError(f"--site {site} is no address", remedy="give one such as https://course.example/")
+    if output is not None and output.name.startswith("--"):
+        raise ManyHandsError("--output needs a file", remedy="for example --output class.html; - is standard output")
     kind = "json" if json_ else format_
     wishes = Wishes(kind, output, export, roster, column, scores, site, names)
     made = make(home(), lab, wishes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autograder.grading.classreport.summary import StudentRow, Summary
 from autograder.grading.classreport.words import many, number, percent
+from autograder.grading.evidence import clean
 from autograder.grading.export_cells import write_csv
 
 _WORDS = {"passed": "passed", "failed": "not yet", "unjudged": "could not be judged"}
@@ -36,7 +37,7 @@ def as_text(found: Summary) -> str:
         stuck = f"   {many(check.stuck, 'student')} stuck here" if check.stuck else ""
         lines.append(f"  {check.name:<{wide}}  {percent(check.passed, found.graded):>5} passed{stuck}")
     if found.mistakes:
-        some = ", ".join(f"{row.slug} ({row.students})" for row in found.mistakes[:5])
+        some = ", ".join(f"{clean(row.slug)} ({row.students})" for row in found.mistakes[:5])
         lines.append(f"  mistakes that remain: {some}")
     if found.copies:
         lines.append(f"  {many(len(found.copies), 'group')} of likely copies: a hint, see the page")

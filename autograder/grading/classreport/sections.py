@@ -29,7 +29,7 @@ def points(found: Summary) -> str:
     said = f"Half of the class or more has {half}. The mean is {number(round(found.mean, 1))}."
     return (
         f"<p>{html(said)} Points are as judged: late penalties and points given by hand are in the exports.</p>"
-        + figure(columns("points", "Students by points", said, named))
+        + figure("students by points", columns("points", "Students by points", said, named))
         + fold(
             "The same in numbers",
             table(
@@ -74,7 +74,11 @@ def stuck(found: Summary) -> str:
     )
     return (
         f"<p>{html(said)}</p>"
-        + figure(bars("checks", "Checks passed", said, lines, float(found.graded)), (PASSED, FAILED, UNJUDGED))
+        + figure(
+            "checks passed",
+            bars("checks", "Checks passed", said, lines, float(found.graded)),
+            (PASSED, FAILED, UNJUDGED),
+        )
         + table(
             "Every check, in the order of the lab",
             ("Check", "Passed", "Not yet", "Could not be judged", "First open check of"),
@@ -112,7 +116,7 @@ def mistakes(found: Summary, site: str) -> str:
     )
     return (
         f"<p>What explains the checks that are still open. The commonest: {html(said)}</p>"
-        + figure(bars("mistakes", "Mistakes that remain", said, lines, float(found.graded)))
+        + figure("mistakes that remain", bars("mistakes", "Mistakes that remain", said, lines, float(found.graded)))
         + table("Mistakes, and the checks they fail", ("Mistake", "Students", "Failed checks"), rows, (1,))
         + rest
     )
@@ -138,12 +142,13 @@ def items(found: Summary) -> str:
     )
     picture = (
         figure(
+            "difficulty and discrimination",
             cloud(
                 "items",
                 "Checks by difficulty and discrimination",
                 "To the right: easy. Upwards: who passes it does better on the others. The table has the numbers.",
                 dots,
-            )
+            ),
         )
         if dots
         else ""
@@ -200,7 +205,12 @@ def progress(found: Summary) -> str:
             )
             for step in found.steps
         ]
-        parts.append(figure(bars("steps", "Who has every point", "The class after each attempt.", lines, judged)))
+        parts.append(
+            figure(
+                "the class after each attempt",
+                bars("steps", "Who has every point", "The class after each attempt.", lines, judged),
+            )
+        )
     rows = ((str(step.number), str(step.students), str(step.complete), f"{step.mean:.0%}") for step in found.steps)
     parts.append(
         table(

@@ -33,15 +33,15 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], num
     )
 
 
-def figure(picture: str, key: Sequence[tuple[str, str]] = ()) -> str:
-    """A picture in a frame that scrolls on a narrow screen, with a key of (colour class, name)."""
+def figure(name: str, picture: str, key: Sequence[tuple[str, str]] = ()) -> str:
+    """A picture in a frame called ``name`` that scrolls on a narrow screen; ``key`` is of (colour class, meaning)."""
     names = "".join(
         f'<li><svg viewBox="0 0 16 16" aria-hidden="true"><rect class="{colour}" width="16" height="16" rx="4"/></svg>'
         f"{html(name)}</li>"
         for colour, name in key
     )
     return (
-        f'<figure><div class="wide" role="region" tabindex="0" aria-label="Picture">{picture}</div>'
+        f'<figure><div class="wide" role="region" tabindex="0" aria-label="Picture: {html(name)}">{picture}</div>'
         + (f'<figcaption><ul class="key">{names}</ul></figcaption>' if names else "")
         + "</figure>"
     )

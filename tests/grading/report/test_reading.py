@@ -109,7 +109,7 @@ def test_what_learners_leave_in_the_exchange_stops_nobody(tmp_path: Path) -> Non
         "bob+spread-the-load+2026-13-45+x",
     ):
         (places.inbound / name).mkdir()
-    os.symlink("/etc", places.inbound / "bob+spread-the-load+2026-01-01 00:00:00 UTC+x")
+    (places.inbound / f"bob+{LAB.slug}+2026-01-01 00:00:00 UTC+x").symlink_to("/etc")
     (places.submitted("eve", LAB.slug) / "timestamp.txt").write_bytes(b"\xff" * 10_000)
     found = {entry.student: entry for entry in read_class(tmp_path, LAB.slug).entries}
     assert [attempt.points for attempt in found["bob"].attempts] == [3.0, 10.0]
