@@ -74,7 +74,10 @@ class _Reader:
         checks = tuple(self._check(row, number) for number, row in enumerate(data["checks"]))
         for number, check in enumerate(checks):
             if check.name in {other.name for other in checks[:number]}:
-                raise self._error(f"two checks are called {check.name!r}", check.name, "give each a name of its own")
+                place: dict[str, Any] = {"after": "[[checks]]", "number": number}
+                raise self._error(
+                    f"two checks are called {check.name!r}", "name", "give each a name of its own", **place
+                )
         return Lab(
             slug=folder.name,
             title=data["title"],
@@ -119,7 +122,7 @@ class _Reader:
                     remedy = suggestion(check, [one.name for one in checks])
                     raise self._error(f"the lab has no check called {check!r}", "checks", remedy, **heading)
                 if outcome not in list(Outcome):
-                    remedy = suggestion(str(outcome), list(Outcome))
+                    remedy = suggestion(str(outcome), list(map(str, Outcome)))
                     raise self._error(f"{outcome!r} is no outcome", "checks", remedy, **heading)
             found.append(Start(name, outcomes, self._texts("diagnosis", table.get("diagnosis", []), **heading)))
         if not found:

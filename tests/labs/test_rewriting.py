@@ -43,6 +43,11 @@ def test_what_a_longer_text_says_is_no_line_to_repeat() -> None:
     assert rewriting.text("p, r\nr\n") == "all\nx\ny\n"
 
 
+def test_the_longer_text_is_meant() -> None:
+    rewriting = Rewriting(texts={"weight=2": "weight=3", "weight=2;  #": "weight=4;  #"})
+    assert rewriting.text("weight=2; weight=2;  # large") == "weight=3; weight=4;  # large"
+
+
 def test_what_is_no_text_stays() -> None:
     assert SWAP.file(b"\xff app1") == b"\xff app1"
     assert SWAP.file(b"app1") == b"app2"

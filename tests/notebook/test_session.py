@@ -9,6 +9,8 @@ import pytest
 
 from autograder.errors import ManyHandsError
 from autograder.labs.catalogue import load_lab
+from autograder.labs.handed_out import OWN_NOTE, own_note
+from autograder.labs.lab import Variant
 from autograder.labs.verdict import Outcome
 from autograder.notebook import LabSession, open_lab
 from autograder.notebook.logbook import Logbook
@@ -122,3 +124,27 @@ def test_damaged_answers_lose_nothing_else(tmp_path: Path) -> None:
     assert logbook.predictions() == {}
     logbook.predict("shares", {"app1": 1.0})
     assert logbook.predictions() == {"shares": {"app1": 1.0}}
+
+
+def test_a_learner_works_on_their_own_variant(tmp_path: Path) -> None:
+    variant = Variant("s", "ann")
+    mine = load_lab("spread-the-load", variant)
+    assert mine.stack != LAB.stack
+    folder = tmp_path / "spread-the-load"
+    (folder / ".lab").mkdir(parents=True)
+    (folder / OWN_NOTE).write_bytes(own_note(variant))
+    session = open_lab(folder=folder)
+    try:
+        names = [server.name for server in mine.stack.servers]
+        assert list(session.servers()) == names
+        start = mine.read(mine.start)["conf/nginx.conf"]
+        assert (folder / "conf/nginx.conf").read_bytes() == start
+        session.predict(**{name: 100 / len(names) for name in names})
+        assert session.check("starts").verdict.outcome is Outcome.PASSED
+        (folder / "conf/nginx.conf").write_bytes(mine.read(mine.reference)["conf/nginx.conf"])
+        assert session.apply().applied.ok
+        assert set(session.send(requests=100).sample.shares()) == set(names)
+        session.reset()
+        assert (folder / "conf/nginx.conf").read_bytes() == start
+    finally:
+        session.close()
