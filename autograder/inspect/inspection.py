@@ -6,28 +6,33 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError, nearest
-from autograder.inspect.join import guilty_places, intention, observed
+from autograder.inspect.join import Seen, explains, guilty_places, intention, observed
 from autograder.inspect.report import Cause, Inspection, PoolReport, RunReport
 from autograder.judge.spread import Spread, as_declared, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from autograder.inspect.config import Config
-    from autograder.inspect.measure import Measuring, Pool, Run
+    from autograder.inspect.measure import Measuring, Run
+    from autograder.inspect.pools import Pool
+    from autograder.inspect.second_look import Look
     from autograder.mistakes.finding import Finding
+    from autograder.mistakes.mistake import Mistake
     from autograder.stack.proxies.reading import Needs
     from autograder.stack.twin.twin import Twin
 
 _ALONE = ("one-server-pool", "left-down", "backup-left")
 """Mistakes that leave one machine to serve."""
+_LISTED = 8
 _FAILING = 0.01
 """A pool shows failures if it failed this part of a run's requests."""
 
@@ -46,6 +51,10 @@ class Wishes:
     capacity: Mapping[str, float] = field(default_factory=dict)
     programs: Mapping[str, Path] = field(default_factory=dict)
     static: bool = False
+    catalogue: bool = True
+    """Whether known mistakes may explain what is seen; without them every concentration is searched for its cause."""
+    search: bool = True
+    """Whether to search for the cause of a concentration that no known mistake explains."""
 
 
 def inspect(config: Config, wishes: Wishes, say: Callable[[str], None] | None = None) -> Inspection:
@@ -82,11 +91,36 @@ def inspect(config: Config, wishes: Wishes, say: Callable[[str], None] | None = 
                         say(f"{config.name}: {clients}, {state}…")
                     runs += measuring.run(clients, state)
             findings = reading.result()
-            runs, said_of_hosts = _by_host(measuring, runs, findings)
-            return _joined(config, twin, measuring.pools, runs, findings, (*notes, *said_of_hosts))
+            from autograder.inspect.second_look import look_again
+
+            look = look_again(measuring, runs, _explained(runs, findings), weights=not wishes.capacity)
+            found = _joined(config, twin, measuring.pools, look, findings, notes)
+            if found.verdict is Spread.CONCENTRATED and wishes.search and not any(one.observed for one in found.causes):
+                if say is not None:
+                    say(f"{config.name}: looking for the line…")
+                found = _searched(measuring, config, found, look)
+            return found
+
+
+def _searched(measuring: Measuring, config: Config, found: Inspection, look: Look) -> Inspection:
+    """With the lines without which the traffic would be even, if there are such."""
+    hot = [run for run in look.runs if run.verdict.spread is Spread.CONCENTRATED and run.state.name == "all-up"]
+    declared = {report.name for report in found.pools if report.verdict is Spread.SKEWED_AS_DECLARED}
+    hot = [run for run in hot if run.pool not in declared]
+    if not hot or measuring.twin.running.running is None:
+        return found
+    from autograder.inspect.unexplained import explain
+
+    folder = posixpath.dirname(config.main)
+    explained = explain(measuring, measuring.twin.files, posixpath.basename(config.main), hot)
+    findings = [replace(one, file=posixpath.join(folder, one.file)) for one in explained.findings]
+    causes = (*(Cause(finding, observed=True) for finding in findings), *found.causes)
+    return replace(found, causes=causes, notes=(*found.notes, *([explained.note] if explained.note else [])))
 
 
 def _findings(config: Config, wishes: Wishes) -> tuple[Finding, ...]:
+    if not wishes.catalogue:
+        return ()
     from autograder.mistakes.catalogue import find_mistakes
 
     capacity: dict[str, float] | None = None
@@ -110,9 +144,13 @@ def _each(needs: Needs, capacity: Mapping[str, float]) -> dict[str, float]:
     for word in capacity:
         if word not in names:
             close = nearest(word, names)
-            listed = ", ".join(list(known)[:6]) or "none"
-            remedy = f"did you mean {close}?" if close else f"its servers: {listed}"
-            raise ManyHandsError(f"this config has no server called {word}", remedy=remedy)
+            labels = list(dict.fromkeys(upstream.label for upstream in needs.upstreams if upstream.duty != "checked"))
+            more = f" and {len(labels) - _LISTED} more" if len(labels) > _LISTED else ""
+            raise ManyHandsError(
+                f"--capacity names {word}, and this config has no server of that name",
+                why=f"it sends to {', '.join(labels[:_LISTED])}{more}" if labels else "it names no server at all",
+                remedy=f"did you mean {close}?" if close else "name a server as the config does, or leave it out",
+            )
     return known
 
 
@@ -128,49 +166,27 @@ def _measuring(twin: Twin, config: Config, wishes: Wishes) -> Measuring:
     return Measuring(twin, legs(twin.doors, prefixes(config.files, config.main, config.proxy, pools)), nodes)
 
 
-def _by_host(measuring: Measuring, runs: list[Run], findings: Sequence[Finding]) -> tuple[list[Run], tuple[str, ...]]:
-    """Take back what is no concentration: all traffic asked for one name, and it is names that are dealt out.
-
-    That takes traffic of its own, so it is asked only where no line explains what was seen.
-    """
-    explained = {finding.pool for finding in findings}
-    hot = {run.pool for run in runs if run.pool and run.verdict.spread is Spread.CONCENTRATED} - explained
-    tried = {pool: number for pool in hot if (number := measuring.host_decides(pool))}
-    if not tried:
-        return runs, ()
-    open_ = [
-        replace(run, verdict=replace(run.verdict, spread=Spread.UNDECIDED), first_pages=None)
-        if run.verdict.spread is Spread.CONCENTRATED and (run.pool in tried or not run.pool)
-        else run
-        for run in runs
-    ]
-    return open_, tuple(
-        f"pool {pool}: each of {number} host names met one server, and not all the same one; "
-        "all counted requests asked for one name, which says nothing about the names in use"
-        for pool, number in tried.items()
-    )
-
-
 def _joined(
     config: Config,
     twin: Twin,
     pools: Sequence[Pool],
-    runs: Sequence[Run],
+    look: Look,
     findings: Sequence[Finding],
     notes: tuple[str, ...],
 ) -> Inspection:
+    runs, notes = look.runs, (*notes, *look.notes)
+    # What fails for want of something that the twin cannot have says nothing about the config.
+    ours = any(one.fails for one in twin.unmet)
     reports: list[PoolReport] = []
-    reasons: list[str] = []
-    shown: set[str] = set()
+    reasons: list[str] = [*look.meant.values()]
+    seen: list[Seen] = []
     for pool in pools:
         mine = [run for run in runs if run.pool == pool.name]
-        verdicts = [run.verdict.spread for run in mine]
+        seen += [one for run in mine for one in _seen(run, run.verdict.spread, pool.name)]
         hot = [run for run in mine if run.verdict.spread is Spread.CONCENTRATED]
-        failing = any(run.failed >= _FAILING * len(run.fates) > 0 for run in mine)
-        shown |= {pool.name} if hot or failing or Spread.BROKEN in verdicts else set()
         nodes = [node for run in hot for node in (run.verdict.hottest, *run.verdict.silent)]
         reason = intention(config.files, guilty_places(pool, nodes, config.files, findings)) if hot else ""
-        rows = [_run(run, twin) for run in mine]
+        rows = [_ours(_run(run, twin), ours) for run in mine]
         if reason:
             reasons.append(reason)
             rows = [replace(row, verdict=as_declared(row.verdict)) for row in rows]
@@ -182,17 +198,23 @@ def _joined(
     together = [_run(run, twin) for run in whole]
     for number, run in enumerate(whole):
         spread, said = _whole(config, pools, run, findings)
-        together[number] = replace(together[number], verdict=spread)
+        meant = any(pool.name in look.meant for pool in pools if run.verdict.hottest in pool.members)
+        together[number] = _ours(replace(together[number], verdict=as_declared(spread) if meant else spread), ours)
+        spread = together[number].verdict
         reasons += [said] if said else []
         if spread in (Spread.CONCENTRATED, Spread.BROKEN):
-            shown |= {pool.name for pool in pools if run.verdict.hottest in pool.members}
-    everything = any(row.verdict in (Spread.CONCENTRATED, Spread.BROKEN) for row in together)
-    causes = tuple(Cause(finding, observed(finding, shown, everything)) for finding in findings)
+            seen += _seen(run, spread, "")
+    entries = _entries() if findings else {}
+    causes = tuple(Cause(finding, observed(finding, seen, entries)) for finding in findings)
     judged = [report.verdict for report in reports if report.verdict is not Spread.IDLE]
     if not judged:
         status = Counter(fate.status for run in whole for fate in run.fates if fate.status)
         said = ", ".join(f"{count} with status {code}" for code, count in status.most_common(3))
-        notes += (f"no request reached a server; the balancer itself answered {said or 'nothing'}",)
+        elsewhere = sorted({twin.labels[fate.server] for run in whole for fate in run.fates if fate.server})
+        if elsewhere:
+            notes += (f"all requests went to {', '.join(elsewhere)}; no server that should share them got any",)
+        else:
+            notes += (f"no request reached a server; the balancer itself answered {said or 'nothing'}",)
     verdict = worst([*(row.verdict for row in together), *judged])
     return Inspection(
         config.name,
@@ -204,6 +226,34 @@ def _joined(
         tuple(dict.fromkeys(reasons)),
         notes=notes,
     )
+
+
+def _seen(run: Run, spread: Spread, pool: str) -> Iterator[Seen]:
+    if spread is Spread.CONCENTRATED:
+        yield Seen(pool, run.clients, run.state.name, failing=False)
+    if spread is Spread.BROKEN or (pool and run.failed >= _FAILING * len(run.fates) > 0):
+        yield Seen(pool, run.clients, run.state.name, failing=True)
+
+
+def _entries() -> Mapping[str, Mistake]:
+    from autograder.mistakes.catalogue import mistakes
+
+    return {mistake.slug: mistake for mistake in mistakes()}
+
+
+def _explained(runs: Iterable[Run], findings: Sequence[Finding]) -> set[str]:
+    """Pools with a mistake that can do what was seen."""
+    entries = _entries() if findings else {}
+    seen = [
+        Seen(run.pool, run.clients, run.state.name, failing=False)
+        for run in runs
+        if run.verdict.spread in (Spread.CONCENTRATED, Spread.UNDECIDED)
+    ]
+    return {finding.pool for finding in findings if any(explains(finding, one, entries) for one in seen)}
+
+
+def _ours(row: RunReport, ours: bool) -> RunReport:
+    return replace(row, verdict=Spread.UNDECIDED) if ours and row.verdict is Spread.BROKEN else row
 
 
 def _whole(config: Config, pools: Sequence[Pool], run: Run, findings: Sequence[Finding]) -> tuple[Spread, str]:

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from autograder.inspect.measure import Pool
+    from autograder.inspect.pools import Pool
     from autograder.mistakes.finding import Finding
+    from autograder.mistakes.mistake import Mistake
 
 _INTENDED = re.compile(r"#\s*manyhands:\s*intended\b[\s:,]*(.*)", re.I)
 
 
-def observed(finding: Finding, shown: Collection[str], everything: bool) -> bool:
-    """Whether a run has shown it.
+@dataclass(frozen=True)
+class Seen:
+    """Something wrong that a run showed: in which pool (empty if all servers together), for whom, in which state.
 
-    ``shown`` are pools that were concentrated or failed; ``everything`` tells that all the traffic of the config met
-    one server, or none, which a line outside the pools can explain.
+    ``failing`` tells that requests failed; otherwise they were answered, and by too few.
     """
-    return finding.pool in shown or everything
+
+    pool: str
+    clients: str
+    state: str
+    failing: bool
+
+
+def observed(finding: Finding, seen: Iterable[Seen], entries: Mapping[str, Mistake]) -> bool:
+    """Whether a run has shown it: what went wrong was in its pool (or in everything), and it can do that.
+
+    ``entries`` is the catalogue by slug.
+    """
+    return any(one.pool in (finding.pool, "") and explains(finding, one, entries) for one in seen)
+
+
+def explains(finding: Finding, seen: Seen, entries: Mapping[str, Mistake]) -> bool:
+    """Whether a mistake shows for such clients in such a state, and by what was seen."""
+    entry = entries.get(finding.mistake)
+    if entry is None:
+        return True
+    shows = seen.clients in entry.clients and seen.state in entry.states
+    return shows and (seen.failing or entry.decides != "failure")
 
 
 def intention(files: Mapping[str, bytes], places: Iterable[tuple[str, int]]) -> str:

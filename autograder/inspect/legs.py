@@ -24,6 +24,8 @@ class Leg:
     door: Door
     prefix: str
     pools: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """The host names that the door answers to, as written; none if to any."""
 
     def path(self, path: str) -> str:
         """The page to ask for, where the population asks for ``path``."""
@@ -41,8 +43,8 @@ def legs(doors: Sequence[Entrance], prefixes: Mapping[str, str]) -> tuple[Leg, .
             pool: prefixes[pool] for pool in entrance.pools if pool in prefixes and entrance.door.protocol != "tcp"
         }
         rest = tuple(pool for pool in entrance.pools if pool not in apart) or entrance.pools
-        made.append(Leg(entrance.door, "", rest))
-        made += [Leg(entrance.door, prefix, (pool,)) for pool, prefix in apart.items()]
+        made.append(Leg(entrance.door, "", rest, entrance.names))
+        made += [Leg(entrance.door, prefix, (pool,), entrance.names) for pool, prefix in apart.items()]
     return tuple(made)
 
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from autograder.inspect.pools import pools_of
 from autograder.judge.spread import Spread, judge_spread
 from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
 from autograder.traffic.send import Cookies, send
-from autograder.traffic.states import in_state
+from autograder.traffic.states import State, in_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from autograder.inspect.legs import Leg
+    from autograder.inspect.pools import Pool
     from autograder.judge.spread import SpreadVerdict
-    from autograder.stack.proxies.reading import Upstream
+    from autograder.stack.conduct import Conduct
     from autograder.stack.twin.twin import Twin
-    from autograder.traffic.clients import Population
+    from autograder.traffic.clients import Population, Request
     from autograder.traffic.sample import Fate
-    from autograder.traffic.states import State
 
 REQUESTS = 300
 MOST = 18_900
@@ -32,28 +34,11 @@ _AT_ONCE = {"http/1.1": 32, "h2": 32, "tcp": 128}
 _SETTLING_S = 4.0
 """So long a balancer may take, once started, until it knows its servers (those it finds by DNS, say)."""
 _PAUSE_S = 0.2
-_HOSTS = 8
-_EACH_HOST = 10
 _NEARLY_ALL = 0.9
 """Of all servers that a config knows, one that gets this part of everything gets everything but for a rest."""
 _NOT_YET = ("5xx-balancer", "refused")
 _HANDICAPPED = ("one-slow", "one-failing-fast", "recovering", "overloaded")
 """States whose victim may get less than its part: a balancer that spares it does well."""
-
-
-@dataclass(frozen=True)
-class Pool:
-    """A pool and its stand-ins by node name. ``left_out`` are those that should not serve (node → why)."""
-
-    name: str
-    members: Mapping[str, Upstream]
-    left_out: Mapping[str, str]
-    listed: int
-    """How many servers the config lists as serving; more than there are nodes if some are the same machine."""
-
-    def serving(self) -> tuple[str, ...]:
-        """The nodes that should be getting traffic."""
-        return tuple(node for node in self.members if node not in self.left_out)
 
 
 @dataclass(frozen=True)
@@ -69,6 +54,8 @@ class Run:
     fates: tuple[Fate, ...]
     seconds: float
     verdict: SpreadVerdict
+    paths: tuple[str, ...] = ()
+    """What the requests asked for."""
     first_pages: SpreadVerdict | None = None
     """Of all servers together: how pages were spread that no line sends to a pool of their own."""
 
@@ -92,26 +79,6 @@ class Batches:
         return sum(map(len, self.fates.values()))
 
 
-def pools_of(twin: Twin) -> tuple[Pool, ...]:
-    """The pools of a twin's config, in its order; not those that are only asked for their health."""
-    found: dict[str, dict[str, Upstream]] = {}
-    for node, upstreams in twin.plan.members.items():
-        for upstream in upstreams:
-            if upstream.duty != "checked":
-                found.setdefault(upstream.pool, {}).setdefault(node, upstream)
-    order = list(dict.fromkeys(u.pool for u in twin.needs.upstreams))
-    listed = Counter(u.pool for ups in twin.plan.members.values() for u in ups if u.duty in ("serving", "resolved"))
-    return tuple(_pool(name, found[name], listed[name]) for name in sorted(found, key=order.index))
-
-
-def _pool(name: str, members: dict[str, Upstream], listed: int) -> Pool:
-    why = {"backup": "a backup, and others are up", "down": "declared down"}
-    out = {node: why[u.duty] for node, u in members.items() if u.duty in why}
-    if len(out) == len(members):  # backups alone serve
-        out = {node: said for node, said in out.items() if members[node].duty == "down"}
-    return Pool(name, members, out, listed)
-
-
 class Measuring:
     """Sends traffic through one twin and judges it. ``capacity`` is what each node can do, against the others."""
 
@@ -120,6 +87,7 @@ class Measuring:
         self.legs = legs
         self.pools = pools_of(twin)
         self.capacity = capacity
+        self.switches = twin.needs.switches
         self._shared = defaultdict[str, list[str]](list)
         for pool in self.pools:
             for node in pool.members:
@@ -140,25 +108,60 @@ class Measuring:
                     continue
                 runs = [self._judge(pool, people, state, batches) for pool in self.pools]
                 open_ = {run.pool for run in runs if _more_would_tell(run, people)}
-                legs = [leg for leg in self.legs if any(self._aimed(leg, pool) for pool in open_)]
+                legs = [leg for leg in self.legs if any(self.aimed(leg, pool) for pool in open_)]
                 number, count = number + 1, min(2 * count, MOST - batches.sent)
                 if not legs or count < REQUESTS:
                     return [*runs, self._together(people, state, batches)]
 
-    def host_decides(self, pool: str) -> int:
-        """How many host names were tried, if each of them met one server but not all the same one; else 0."""
-        people = population("many")
-        met: list[str] = []
-        for leg in [leg for leg in self.legs if self._aimed(leg, pool) and leg.door.protocol != "tcp"][:1]:
-            for number in range(_HOSTS):
-                door = replace(leg.door, host=f"many-hands-{number}.{leg.door.host.partition('.')[2] or 'example'}")
-                requests = [type(r)(r.client, leg.path(r.path)) for r in people.browse(_EACH_HOST, seed=number)]
-                counts = send(self.twin.running, people, requests, door=door).counts()
-                if counts:
-                    met.append(max(counts, key=lambda node: counts[node]))
-                    if max(counts.values()) < _NEARLY_ALL * sum(counts.values()):
-                        return 0
-        return len(met) if len(set(met)) > 1 else 0
+    def once(
+        self,
+        people: Population,
+        legs: Sequence[Leg],
+        *,
+        count: int = REQUESTS,
+        seed: int = 0,
+        concurrency: int = 0,
+        checkouts: bool = False,
+    ) -> list[Run]:
+        """As :meth:`run` where all servers are up, but ``count`` requests alone, for the slow page if ``checkouts``."""
+        servers = tuple(server.name for server in self.twin.running.stack.servers)
+        state = State("all-up", "all servers up", "", servers)
+        batches = Batches()
+        choose = people.check_out if checkouts else people.browse
+        requests = choose(max(count, len(legs)), seed=seed)
+        self._deal(people, legs, requests, batches, defaultdict(Cookies), concurrency)
+        return [
+            *(self._judge(pool, people, state, batches) for pool in self.pools),
+            self._together(people, state, batches),
+        ]
+
+    def weighed(self, pool: Pool) -> dict[str, float]:
+        """The weights that the config gives servers of a pool that should serve; both of one that is listed twice."""
+        serving = pool.serving()
+        members = self.twin.plan.members
+        return {node: sum(u.weight for u in members[node] if u.pool == pool.name) for node in serving}
+
+    def judged_by(self, run: Run, told: Mapping[str, float]) -> SpreadVerdict:
+        """The same requests, judged by other parts than those of the capacities; ``told`` need not sum to 1."""
+        whole = sum(told.values())
+        sample = Sample(run.clients, "", run.fates, 0.0)
+        fair = {node: part / whole for node, part in told.items() if part > 0}
+        return judge_spread(sample, fair, unit=run.verdict.unit, paths=run.paths)
+
+    def label(self, node: str) -> str:
+        """What the config calls a server."""
+        return self.twin.labels.get(node, node)
+
+    @contextlib.contextmanager
+    def all_conducted(self, conduct: Conduct) -> Iterator[None]:
+        """Let every server behave so for a while."""
+        running = self.twin.running
+        try:
+            for server in running.stack.servers:
+                running.afflict(server.name, conduct)
+            yield
+        finally:
+            running.bring_back()
 
     def _victim(self) -> str:
         """Whom states happen to: the first server of a pool in which another can take over."""
@@ -174,14 +177,24 @@ class Measuring:
         batches: Batches,
         cookies: dict[str, Cookies],
     ) -> None:
-        requests = people.browse(max(count, len(legs)), seed=seed)
+        self._deal(people, legs, people.browse(max(count, len(legs)), seed=seed), batches, cookies)
+
+    def _deal(
+        self,
+        people: Population,
+        legs: Sequence[Leg],
+        requests: Sequence[Request],
+        batches: Batches,
+        cookies: dict[str, Cookies],
+        concurrency: int = 0,
+    ) -> None:
         for number, leg in enumerate(legs):
             mine = [type(r)(r.client, leg.path(r.path)) for r in requests[number :: len(legs)]]
             sample = send(
                 self.twin.running,
                 people,
                 mine,
-                concurrency=_AT_ONCE[leg.door.protocol],
+                concurrency=concurrency or _AT_ONCE[leg.door.protocol],
                 door=leg.door,
                 cookies=cookies[leg.door.host],
             )
@@ -194,22 +207,22 @@ class Measuring:
         paths: list[str] = []
         layer_4 = False
         for leg, these in batches.fates.items():
-            aimed = self._aimed(leg, pool.name)
+            aimed = self.aimed(leg, pool.name)
             for fate, path in zip(these, batches.paths[leg], strict=True):
                 # A server of several pools, and a failure, belong to the pool that the request was meant for.
                 rivals = self._shared.get(fate.server, ())
                 own = fate.server in pool.members and (
                     pool.name in leg.pools or not any(rival in leg.pools for rival in rivals)
                 )
-                if own or (aimed and not fate.server and fate.failure):
+                if own or (aimed and not fate.server and fate.failure and (pool.name in leg.pools or not leg.pools)):
                     fates.append(fate)
                     paths.append(path)
                     layer_4 |= leg.door.protocol == "tcp"
         unit = "request" if len(people.clients) == 1 else "connection" if layer_4 else "auto"
         verdict = self._verdict(pool.serving() or tuple(pool.members), people, state, fates, unit, paths)
-        return Run(pool.name, people.name, state, tuple(fates), batches.seconds, verdict)
+        return Run(pool.name, people.name, state, tuple(fates), batches.seconds, verdict, tuple(paths))
 
-    def _aimed(self, leg: Leg, pool: str) -> bool:
+    def aimed(self, leg: Leg, pool: str) -> bool:
         """Whether requests of the leg may be for the pool; all may where reading found no way to it."""
         return pool in leg.pools or not any(pool in other.pools for other in self.legs)
 
@@ -243,7 +256,9 @@ class Measuring:
         verdict = self._verdict(nodes, people, state, fates, unit, ())
         usual = [fate for leg, these in batches.fates.items() if not leg.prefix for fate in these]
         first = self._verdict(nodes, people, state, usual, unit, ())
-        return Run("", people.name, state, tuple(fates), batches.seconds, _on_one_only(verdict), _on_one_only(first))
+        paths = tuple(path for these in batches.paths.values() for path in these)
+        hot = _on_one_only(verdict)
+        return Run("", people.name, state, tuple(fates), batches.seconds, hot, paths, _on_one_only(first))
 
 
 def _nothing_came(batches: Batches) -> bool:

@@ -175,7 +175,8 @@ def _cause(cause: Cause) -> Iterator[str]:
     yield f"{' ' * (len(head) + start)}{'~' * max(1, end - start)}"
     yield f"          {finding.message} ({finding.mistake})"
     yield f"    mend  {finding.mend}"
-    yield f"    more  ./manyhands inspect --help-mistake {finding.mistake}"
+    if finding.mistake != "unexplained":
+        yield f"    more  ./manyhands inspect --help-mistake {finding.mistake}"
 
 
 def mistake_page(slug: str) -> str:

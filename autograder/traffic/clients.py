@@ -20,7 +20,8 @@ class Client:
     """One client: its source address, whether it keeps its connection open, and its browser's name.
 
     ``forwarded_for`` is what a CDN in front says about the person behind it; empty without one. ``cookies`` tells
-    whether it keeps the cookies it is given. ``weight`` is how often it comes, against the others.
+    whether it keeps the cookies it is given. ``weight`` is how often it comes, against the others. ``host`` is the name
+    it asks for, where that is another than all the others ask for.
     """
 
     address: str
@@ -29,6 +30,7 @@ class Client:
     forwarded_for: str = ""
     cookies: bool = True
     weight: float = 1.0
+    host: str = ""
 
 
 @dataclass(frozen=True)

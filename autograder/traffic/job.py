@@ -39,13 +39,12 @@ class Job:
         self.jars: dict[int, Jar] = {}
         self.address: list[str] = []
         self.keep: list[bool] = []
-        self._agents: list[tuple[str, str]] = []
+        self._agents: list[tuple[str, str, str]] = []
         self._middles: list[bytes] = []
-        host = self.door["host"]
-        for number, (address, keep_alive, agent, forwarded_for, keeps_cookies) in enumerate(payload["clients"]):
+        for number, (address, keep_alive, agent, forwarded_for, keeps_cookies, host) in enumerate(payload["clients"]):
             self.address.append(address)
             self.keep.append(keep_alive)
-            self._agents.append((agent, forwarded_for))
+            self._agents.append((agent, forwarded_for, host))
             self._middles.append(
                 (
                     f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\n"
@@ -80,11 +79,11 @@ class Job:
     def headers(self, number: int) -> list[tuple[str, str]]:
         """The request's header fields in HTTP/2."""
         client, path = self.requests[number]
-        agent, forwarded_for = self._agents[client]
+        agent, forwarded_for, host = self._agents[client]
         fields = [
             (":method", "GET"),
             (":scheme", "https" if self.door["tls"] else "http"),
-            (":authority", self.door["host"]),
+            (":authority", host),
             (":path", path),
             ("user-agent", agent),
             ("x-request-nonce", f"{self.run}-{number}"),

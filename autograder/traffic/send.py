@@ -66,7 +66,7 @@ def send(
         "door": asdict(door),
         "run": run,
         "clients": [
-            [c.address, c.keep_alive, c.agent, c.forwarded_for, c.cookies]
+            [c.address, c.keep_alive, c.agent, c.forwarded_for, c.cookies, c.host or door.host]
             for c in (population.clients[client] for client in used)
         ],
         "jars": {str(place[client]): rows for client, rows in kept.items() if client in place},

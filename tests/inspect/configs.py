@@ -34,6 +34,17 @@ PAGES = nginx("hash $uri consistent;\n        " + servers("", "", ""))
 SITES = nginx("hash $host consistent;\n        " + servers("", "", "")).replace(
     "listen 80;", "listen 80; server_name a.example b.example c.example d.example *.shop.example;"
 )
+FORTY_SITES = nginx("hash $host consistent;\n        " + servers("", "", "")).replace(
+    "listen 80;", f"listen 80; server_name {' '.join(f's{number}.example' for number in range(40))};"
+)
+CANARY = nginx("server 10.20.1.11:8080 weight=19;\n        server 10.20.1.12:8080 weight=1;")
+LEAST = nginx("least_conn;\n        server 10.20.1.11:8080;\n        server 10.20.1.12:8080;")
+COLOURS = nginx(
+    servers("", "", ""),
+    "proxy_pass http://$colour;",
+    "upstream green { server 10.20.3.14:8080; } map $cookie_colour $colour { default green; blue shop; }",
+)
+FORWARD = nginx(servers("", "", ""), "resolver 127.0.0.1; proxy_pass http://$http_host;")
 TWICE = nginx("server 10.20.1.11:8080;\n        server 10.20.1.11:8080;")
 LEFT_DOWN = nginx(servers("", "down", "down"))
 SHARED = nginx(servers("", "", ""), more="upstream green { server 10.20.1.11:8080; server 10.20.3.14:8080; }")
@@ -73,3 +84,14 @@ backend shop
 HAPROXY_EVEN = HAPROXY.format(one="")
 HAPROXY_SKEWED = HAPROXY.format(one=" weight 200")
 HAPROXY_UNREACHABLE = HAPROXY.format(one="").replace("balance", "http-request return status 500\n    balance")
+HAPROXY_CONDITIONAL = (
+    HAPROXY_EVEN
+    + """.if defined(NEW_MACHINE)
+    server four 10.20.2.14:8080
+.endif
+"""
+)
+HAPROXY_DISPATCH = HAPROXY.format(one=" cookie one").replace(
+    "balance roundrobin", "cookie SERVED\n    dispatch 10.20.9.9:80"
+)
+HAPROXY_DISPATCH_NAME = HAPROXY_EVEN.replace("balance roundrobin", "dispatch old.shop.example:8080")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from autograder.cli import main
 from tests.inspect import configs
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+HEALTHY = Path(__file__).parents[1] / "mistakes" / "healthy"
 RUN = {
     "clients": str,
     "state": str,
@@ -39,7 +38,16 @@ CASES = {
     "pool-of-one": ("nginx.conf", configs.ONE, (), "concentrated", 1, {"one-server-pool": True}),
     "listed-twice": ("nginx.conf", configs.TWICE, (), "concentrated", 1, {}),
     "all-but-one-down": ("nginx.conf", configs.LEFT_DOWN, (), "concentrated", 1, {"left-down": True}),
-    "host-decides": ("nginx.conf", configs.SITES, (), "undecided", 2, {}),
+    "host-decides": ("nginx.conf", configs.SITES, (), "even", 0, {}),
+    "listed-hosts-decide": ("nginx.conf", configs.FORTY_SITES, (), "even", 0, {}),
+    "weights-on-both": ("nginx.conf", configs.CANARY, (), "skewed-as-declared", 0, {}),
+    "colour-of-one-machine": ("nginx.conf", configs.COLOURS, (), "skewed-as-declared", 0, {}),
+    "forward-proxy": ("nginx.conf", configs.FORWARD, (), "undecided", 2, {}),
+    "condition-does-not-hold": ("haproxy.cfg", configs.HAPROXY_CONDITIONAL, (), "even", 0, {}),
+    "another-balancer-chooses": ("haproxy.cfg", configs.HAPROXY_DISPATCH, (), "undecided", 2, {}),
+    "dispatch-to-a-name": (
+        *("haproxy.cfg", configs.HAPROXY_DISPATCH_NAME, (), "concentrated", 1, {"dispatch-left": True}),
+    ),
     "shared-server": ("nginx.conf", configs.SHARED, (), "even", 0, {}),
     "pages-apart": ("nginx.conf", configs.APART, (), "even", 0, {}),
     "backup": ("nginx.conf", configs.BACKUP, (), "even", 0, {}),
@@ -49,6 +57,22 @@ CASES = {
     "haproxy-fails": ("haproxy.cfg", configs.HAPROXY_UNREACHABLE, (), "broken", 2, {}),
     "one-down": ("nginx.conf", configs.EVEN, ("--state", "one-down"), "even", 0, {}),
 }
+
+
+KNOWN_WRONG_ONCE = {
+    "haproxy/12-databases-in-tcp": "even",
+    "haproxy/14-discovered-by-dns": "even",
+    "haproxy/16-many-sites": "even",
+    "haproxy/18-scale-to-zero": "skewed-as-declared",
+    "nginx/16-multi-tenant": "even",
+}
+
+
+@pytest.mark.parametrize("name", KNOWN_WRONG_ONCE)
+def test_a_healthy_config_is_healthy(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = HEALTHY.glob(f"{name}.c*f*")
+    assert main(["inspect", str(path), "--proxy", name.partition("/")[0], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == KNOWN_WRONG_ONCE[name]
 
 
 def inspected(folder: Path, name: str, text: str, *options: str) -> Path:
@@ -85,6 +109,25 @@ def agrees_with_the_schema(found: dict[str, Any], path: Path) -> None:
             assert sum(run["share"].values()) == pytest.approx(1 if answered else 0, abs=0.01)
     for mistake in found["mistakes"]:
         assert {key: type(value) for key, value in mistake.items()} == MISTAKE
+
+
+def test_least_connections_tell_machines_apart_only_when_there_is_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = inspected(tmp_path, "nginx.conf", configs.LEAST)
+    # How many requests are under way at once is not ours to say: on a busy machine it may look even at once.
+    assert main(["inspect", str(path), "--json", "--capacity", "10.20.1.11=0.5"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] in ("even", "skewed-as-declared")
+
+
+def test_a_capacity_for_nobody_is_refused_with_the_names_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = inspected(tmp_path, "nginx.conf", configs.EVEN)
+    assert main(["inspect", str(path), "--capacity", "app9=2"]) == 2
+    said = capsys.readouterr().err
+    assert "this config has no server of that name" in said
+    assert all(server in said for server in configs.ADDRESSES)
 
 
 def test_the_report_shows_shares_and_quotes_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

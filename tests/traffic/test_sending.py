@@ -63,7 +63,7 @@ def payload(port: int, requests: int, **more: Any) -> dict[str, Any]:
     return {
         "door": {**door, "proxy_protocol": False},
         "run": "abc",
-        "clients": [["127.0.0.5", True, "Firefox/145.0", "", True]],
+        "clients": [["127.0.0.5", True, "Firefox/145.0", "", True, "shop.example"]],
         "jars": {},
         "requests": [[0, "/"]] * requests,
         "concurrency": 1,
@@ -142,7 +142,7 @@ def test_an_open_loop_keeps_its_times() -> None:
 
 
 def test_our_own_fault_is_not_the_balancers() -> None:
-    job = Job(payload(9, 1, clients=[["203.0.113.7", False, "Firefox/145.0", "", True]]))
+    job = Job(payload(9, 1, clients=[["203.0.113.7", False, "Firefox/145.0", "", True, "shop.example"]]))
     with pytest.raises(RuntimeError, match=r"cannot send from 203\.0\.113\.7"):
         Sending(job, range(1)).closed_loop(1)
 
@@ -151,7 +151,7 @@ def test_a_sender_in_another_process_that_fails_is_told(monkeypatch: pytest.Monk
     monkeypatch.setattr(load, "JOURNAL", str(tmp_path))
     monkeypatch.setattr(load, "_WORTH_A_PROCESS", 1)
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1})
-    clients = [["127.0.0.5", False, "x", "", True], ["203.0.113.7", False, "x", "", True]]
+    clients = [[address, False, "x", "", True, "shop.example"] for address in ("127.0.0.5", "203.0.113.7")]
     job = {**payload(9, 2, clients=clients, concurrency=2), "requests": [[0, "/"], [1, "/"]]}
     with pytest.raises(RuntimeError, match=r"203\.0\.113\.7"):
         load.run(job)

@@ -245,7 +245,8 @@ def _not_driven(here: Place, line: Line, at: Where, settings: Settings) -> Itera
     elif at.kind != "tcp":
         yield Unmet(here, said, "nothing is sent there: clients come over TCP")
     if settings.get("verify") == "required":
-        yield Unmet(here, f"{said} verify required", "clients have no certificate to show: they are turned away")
+        why = "clients have no certificate to show: they are turned away"
+        yield Unmet(here, f"{said} verify required", why, fails=True)
     if "interface" in settings:
         why = "the twin has no network device of this name; HAProxy may refuse to start"
         yield Unmet(here, f"{said} interface {settings.get('interface')}", why)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autograder.stack.proxies.haproxy_addresses import Where, where
-from autograder.stack.proxies.haproxy_checks import checks_of, demands_of
+from autograder.stack.proxies.haproxy_checks import Checks, checks_of, demands_of
 from autograder.stack.proxies.haproxy_words import SERVER_WORDS, Settings
 from autograder.stack.proxies.nginx_addresses import literal
 from autograder.stack.proxies.reading import Place, Unmet, Upstream
@@ -51,6 +51,8 @@ class _Server:
     label: str
     at: Where
     settings: Settings
+    duty: str = "serving"
+    """Where its settings do not say another."""
 
 
 def mode_of(section: Section) -> str:
@@ -70,7 +72,12 @@ def read_pool(section: Section, doors: Sequence[int], inspects_tls: bool, place:
     mode = mode_of(section)
     ports = [port for one in servers for port in one.at.ports] or list(doors)
     carries, tls = "http", False
+    aside = _asked_aside(servers, checks)
+    asked_in = checks.speaks
     if mode == "tcp":
+        if aside:
+            # What is asked at a place of its own (a program that watches a database, say) tells nothing of the traffic.
+            checks = replace(checks, speaks="", hello=False)
         web = any(port in _WEB_PORTS for port in [*ports, *doors])
         tls = (
             inspects_tls
@@ -87,16 +94,36 @@ def read_pool(section: Section, doors: Sequence[int], inspects_tls: bool, place:
         spoken = "fastcgi" if app and one.settings.get("proto") == "fcgi" else carries
         if _speaks_h2(one.settings):
             spoken = "h2c"
-        given = _Given(section.name, spoken, tls, tuple(doors), checks.ports, place(one.line.words[0]))
+        given = _Given(
+            section.name,
+            spoken,
+            (aside and asked_in) or spoken,
+            tls,
+            tuple(doors),
+            checks.ports,
+            place(one.line.words[0]),
+        )
         upstreams += given.upstreams(one)
         unmet += given.unmet(one)
     if any("check" in one.settings for one in servers):
         demands = demands_of(section)
         upstreams = [replace(upstream, says=demands.says) for upstream in upstreams]
         unmet += [
-            Unmet(place(line.words[0]), " ".join(word.text for word in line.words), why) for line, why in demands.beyond
+            Unmet(place(line.words[0]), " ".join(word.text for word in line.words), why, fails=True)
+            for line, why in demands.beyond
         ]
     return Pool(section.name, mode, carries, tls, tuple(upstreams), tuple(unmet))
+
+
+def _asked_aside(servers: Sequence[_Server], checks: Checks) -> bool:
+    """Whether every server that is checked is checked at another place than its traffic goes to."""
+    asked = [one for one in servers if "check" in one.settings]
+    own = [{str(port) for port in one.at.ports} for one in asked]
+    ports = [[str(port) for port in checks.ports] or [one.settings.get("port")] for one in asked]
+    return bool(asked) and all(
+        "addr" in one.settings or (any(said) and not mine & {*said})
+        for one, mine, said in zip(asked, own, ports, strict=True)
+    )
 
 
 def _speaks_h2(settings: Settings) -> bool:
@@ -119,6 +146,18 @@ def _servers(section: Section) -> Iterator[_Server]:
             first, last = int(count[1] or 1), int(count[2])
             for number in range(first, min(last, first + TEMPLATE_LIMIT - 1) + 1):
                 yield _Server(line, f"{values[0]}{number}", where(values[2]), settings)
+    for line in section.named("dispatch"):
+        if line.values:
+            yield _Server(line, "dispatch", where(line.values[0]), Settings([], SERVER_WORDS), _dispatched(section))
+
+
+def _dispatched(section: Section) -> str:
+    """What `dispatch` is for, as a duty: where requests are balanced, HAProxy does not use it (4.2-dispatch)."""
+    if section.inherited("balance"):
+        return "checked"
+    # Cookies that nobody here sets: another balancer chooses, and this one only keeps to it.
+    kept = any("cookie" in Settings([line.values[2:]], SERVER_WORDS) for line in section.named("server"))
+    return "elsewhere" if kept and section.inherited("cookie") else "serving"
 
 
 @dataclass(frozen=True)
@@ -127,6 +166,7 @@ class _Given:
 
     pool: str
     speaks: str
+    asked_in: str
     tls: bool
     doors: tuple[int, ...]
     checked: tuple[int, ...]
@@ -137,18 +177,23 @@ class _Given:
         settings = one.settings
         if one.at.kind not in ("tcp", "unix") or one.at.host in ("", "::"):
             return []
-        # Without a port the server is reached at the one that the client came to.
+        # Without a port the server is reached at the one that the client came to; where a service is looked up
+        # (`_http._tcp.shop.example`), at the one that the answer says: the twin's name server says 80.
         ports = one.at.ports[:1] or tuple(port + one.at.shift for port in self.doors) or (80,)
+        if one.at.host.startswith("_"):
+            ports = (80,)
         if one.at.kind == "unix":
             ports = (0,)
         tls = self.tls or "ssl" in settings
-        duty = "serving"
+        duty = one.duty
         if "disabled" in settings or settings.get("weight") == "0":
             duty = "down"
         elif "backup" in settings:
             duty = "backup"
         elif one.line.name == "server-template" or (not literal(one.at.host) and "resolvers" in settings):
             duty = "resolved"
+        elif one.line.conditional and duty == "serving":
+            duty = "perhaps"
         whole = Upstream(
             self.place, self.pool, one.label, one.at.host, 0, self.speaks, tls, _verified_as(settings), duty,
             _weight(settings),
@@ -168,7 +213,12 @@ class _Given:
         asked = self.checked or said or (other.ports[:1] if "addr" in settings else ()) or tuple(sorted(ports))[:1]
         # A check of a place of its own is plain unless it is said not to be.
         aside = replace(
-            whole, label=f"{one.label} (check)", host=other.host, duty="checked", tls="check-ssl" in settings
+            whole,
+            label=f"{one.label} (check)",
+            host=other.host,
+            speaks=self.asked_in,
+            duty="checked",
+            tls="check-ssl" in settings,
         )
         return [
             replace(aside, port=port)
@@ -194,7 +244,7 @@ class _Given:
             found.append(
                 ("ca-file @system-ca", "stand-ins have certificates of the twin's own authority: none is trusted")
             )
-        return [Unmet(self.place, f"{said} {what}", why) for what, why in found]
+        return [Unmet(self.place, f"{said} {what}", why, fails=what != "agent-check") for what, why in found]
 
 
 def _verified_as(settings: Settings) -> str:

@@ -91,8 +91,8 @@ class ThingsReader:
         if what:
             self.expected.setdefault((kind, what), Expected(at, kind, what, with_))
 
-    def _say(self, at: Place, what: str, why: str) -> None:
-        self.unmet.setdefault((what, why), Unmet(at, what, why))
+    def _say(self, at: Place, what: str, why: str, *, fails: bool = False) -> None:
+        self.unmet.setdefault((what, why), Unmet(at, what, why, fails))
 
     def _host(self, at: Place, host: str) -> None:
         if host and host != "::" and host != "localhost" and not literal(host):
@@ -145,7 +145,12 @@ class ThingsReader:
             self._own_address(at, settings.get("source"))
         if "socks4" in settings:
             self._host(at, where(settings.get("socks4")).host)
-            self._say(at, f"socks4 {settings.get('socks4')}", "no SOCKS proxy stands there: servers are not reached")
+            self._say(
+                at,
+                f"socks4 {settings.get('socks4')}",
+                "no SOCKS proxy stands there: servers are not reached",
+                fails=True,
+            )
 
     def _authorities(self, at: Place, settings: Settings, of_servers: bool) -> None:
         """What checks servers must know the authority of the stand-ins, also if it is there."""
@@ -260,8 +265,10 @@ class ThingsReader:
         if line.name == "filter" and "spoe" in line.values[:1]:
             settings = Settings([line.values[1:]], frozenset(("engine", "config")))
             self._file(at, settings.get("config"), "an empty file stands in for it, which HAProxy refuses")
-            self._say(at, "filter spoe", "no agent answers: what it decides in production is not decided here")
+            why = "no agent answers: what it decides in production is not decided here"
+            self._say(at, "filter spoe", why, fails=True)
 
     def _asks_clients(self, line: Line) -> None:
         if line.name in ("http-request", "tcp-request") and line.values[:1] == ("auth",):
-            self._say(self._at(line), "http-request auth", "clients have no password to show: they may be turned away")
+            why = "clients have no password to show: they may be turned away"
+            self._say(self._at(line), "http-request auth", why, fails=True)

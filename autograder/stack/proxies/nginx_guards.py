@@ -31,5 +31,6 @@ def guarded(said: Sequence[Said], folder: str) -> list[Unmet]:
         closed = one.blocks[-1:] == ("location",) and one.scope not in passing
         if one.name == "deny" and (one.values[0] != "all" or closed):
             continue
-        found.append(Unmet(place(one.statement.word, folder), f"{one.name} {one.values[0]}", _GUARDS[one.name]))
+        where = place(one.statement.word, folder)
+        found.append(Unmet(where, f"{one.name} {one.values[0]}", _GUARDS[one.name], fails=True))
     return found

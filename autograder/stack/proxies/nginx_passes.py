@@ -38,6 +38,7 @@ class Passing:
     upstreams: list[Upstream] = field(default_factory=list)
     pools_of: dict[int, dict[str, None]] = field(default_factory=dict)
     unmet: list[Unmet] = field(default_factory=list)
+    switches: list[tuple[str, ...]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,15 @@ class _Passes:
         texts, whole = self.constants.expand(f"{scheme}://{address}" if scheme else address, incoming)
         if not whole:
             why = "where this sends to is known only when a request comes; no server stands there"
-            self.found.unmet.append(Unmet(where, f"{one.name} {one.values[0]}", why))
+            self.found.unmet.append(Unmet(where, f"{one.name} {one.values[0]}", why, fails=True))
         if one.name == "memcached_pass":
             why = "nobody here speaks the memcached protocol; what is asked of it fails"
-            self.found.unmet.append(Unmet(where, one.name, why))
-        for text in texts:
-            self._to(one, where, text)
+            self.found.unmet.append(Unmet(where, one.name, why, fails=True))
+        if len(among := dict.fromkeys(pool for text in texts for pool in self._to(one, where, text))) > 1:
+            self.found.switches.append(tuple(among))
 
-    def _to(self, one: Said, where: Place, text: str) -> None:
+    def _to(self, one: Said, where: Place, text: str) -> Iterator[str]:
+        """Note whom one value of a pass sends to, and name that pool."""
         scheme, address = _split_scheme(text, bare=one.kind == "stream")
         pool = self.pools.get((one.kind, address.lower()))
         host, port = split_address(address, _PORT.get(scheme, 80))
@@ -123,7 +125,9 @@ class _Passes:
         spoken = self._spoken(one, scheme, host, pool, port)
         reached = self.found.pools_of.setdefault(one.server, {})
         if pool is not None:
-            reached[pool[0].pool if pool else address] = None
+            name = pool[0].pool if pool else address
+            reached[name] = None
+            yield name
             key = (one.kind, address.lower())
             if self.spoken.setdefault(key, spoken) != spoken:
                 why = f"this pool is spoken to in two ways; its servers speak the first ({self.spoken[key].speaks})"
@@ -136,6 +140,7 @@ class _Passes:
             duty = "resolved"
         label = joined(host, port)
         reached[label] = None
+        yield label
         known = {(u.host, u.port) for u in self.direct}
         if (host, port) not in known:
             self.direct[

@@ -40,7 +40,9 @@ def read_nginx(files: Mapping[str, bytes], main: str) -> Needs:
     things = reader.read()
     unmet = [_broken(fault, home) for fault in text.broken]
     unmet += [*lacking(said, folder), *passing.unmet, *not_driven, *things.unmet, *guarded(said, folder)]
-    return Needs(listens, tuple(passing.upstreams), tuple(things.expected), tuple(dict.fromkeys(unmet)))
+    return Needs(
+        listens, tuple(passing.upstreams), tuple(things.expected), tuple(dict.fromkeys(unmet)), tuple(passing.switches)
+    )
 
 
 def _broken(fault: str, home: Place) -> Unmet:

@@ -49,8 +49,10 @@ class Upstream:
     ``host`` is an IPv4 or IPv6 literal, a name, or ``unix:/path``. ``label`` is what the config calls it (HAProxy's
     server name), else ``host:port``. ``speaks`` is one of ``model.PROTOCOLS``; ``tls`` that it is spoken to in TLS,
     ``verified_as`` the name its certificate is checked for, if it is. ``duty`` is ``serving``, ``backup``, ``down``
-    (declared maintenance), ``resolved`` (found by name at run time) or ``checked`` (asked for health, sent no traffic).
-    ``says`` is what a health check looks for in its answer.
+    (declared maintenance), ``resolved`` (found by name at run time), ``perhaps`` (serving where a condition of the
+    config holds that is asked when the balancer starts), ``elsewhere`` (another balancer, which chooses by itself) or
+    ``checked`` (sent no traffic; asked for health, or only named). ``says`` is what a health check looks for in its
+    answer.
     """
 
     place: Place
@@ -108,6 +110,8 @@ class Unmet:
     place: Place
     what: str
     consequence: str
+    fails: bool = False
+    """Whether requests may fail for this alone: then that they do says nothing about the config."""
 
     def __str__(self) -> str:
         """``nginx.conf:3: load_module x.so: …``."""
@@ -122,3 +126,5 @@ class Needs:
     upstreams: tuple[Upstream, ...] = ()
     expected: tuple[Expected, ...] = ()
     unmet: tuple[Unmet, ...] = ()
+    switches: tuple[tuple[str, ...], ...] = ()
+    """Pools among which one line chooses by a variable, for each such line."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autograder.stack.model import Door
+from autograder.stack.twin.naming import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 OWN_SIX = "fd00:198:18:ff::1"
 """The balancer's IPv6 address, where a config listens at any."""
-_HOST = "shop.example"
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Entrance:
     door: Door
     place: Place
     pools: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """The host names it answers to, as written; none if to any."""
 
 
 def entrances(listens: Sequence[Listening], upstreams: Iterable[Upstream], own: Mapping[str, str]) -> list[Entrance]:
@@ -52,7 +54,7 @@ def entrances(listens: Sequence[Listening], upstreams: Iterable[Upstream], own: 
             _protocol(listening, grpc),
             listening.proxy_protocol,
         )
-        entrance = Entrance(door, listening.place, listening.pools)
+        entrance = Entrance(door, listening.place, listening.pools, listening.names)
         found.setdefault((door.address, door.port, door.host), entrance)
     # Those that reach servers first: the first door is where traffic is sent unless told otherwise.
     return sorted(found.values(), key=lambda entrance: not entrance.pools)
@@ -61,18 +63,6 @@ def entrances(listens: Sequence[Listening], upstreams: Iterable[Upstream], own: 
 def placed(entrance: Entrance, address: str) -> Entrance:
     """The entrance with its address, ``address`` for any."""
     return entrance if entrance.door.address else replace(entrance, door=replace(entrance.door, address=address))
-
-
-def host_of(names: Iterable[str]) -> str:
-    """A host name that clients can ask for and one of ``names`` (as nginx or HAProxy write them) answers to."""
-    for name in names:
-        plain = name.strip('"').lower()
-        if plain.startswith("*."):
-            plain = f"www{plain[1:]}"
-        plain = plain.removeprefix(".").removesuffix(".*")
-        if plain not in ("_", "") and plain[0] not in "~*^" and "$" not in plain and "!" not in plain:
-            return plain
-    return _HOST
 
 
 def _protocol(listening: Listening, grpc: set[str]) -> str:

@@ -29,6 +29,8 @@ OWN_FOUR = "198.18.255.1"
 MOST_SERVERS = 250
 _NAMES = ipaddress.ip_network("198.18.128.0/17")
 _WORKERS = 32
+_LINES = {"tcp", "mysql", "smtp"}
+"""What stand-ins speak in which traffic is lines of text, whatever else they know."""
 _ACCOUNT = re.compile(r"[A-Za-z_][\w.-]{0,31}\$?")
 
 
@@ -162,7 +164,13 @@ class _Planning:
         tls = bool(known and known.certificate)
         if known is not None:
             self.named[known.name].append(upstream)
-            if (known.speaks, tls) != (upstream.speaks, upstream.tls):
+            both = {known.speaks, upstream.speaks}
+            if tls == upstream.tls and "tcp" in both and both <= _LINES:
+                # A database is spoken to as one where it is checked, and in plain lines by all others.
+                speaks = next(iter(both - {"tcp"}), "tcp")
+                says = known.says if upstream.says in known.says else f"{known.says}\n{upstream.says}".strip()
+                self.servers[address, upstream.port] = replace(known, speaks=speaks, says=says)
+            elif (known.speaks, tls) != (upstream.speaks, upstream.tls):
                 spoken = f"{known.speaks}{' over TLS' if tls else ''}"
                 self._cannot(upstream, f"server {upstream.label}", f"the stand-in at this address speaks {spoken}")
             elif upstream.says not in known.says:

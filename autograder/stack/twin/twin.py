@@ -60,6 +60,11 @@ class Twin:
             raise
 
     @property
+    def files(self) -> Mapping[str, bytes]:
+        """The config folder, relative to the folder of the main file."""
+        return self._files
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """How the config calls each stand-in."""
         return self.plan.labels
