@@ -6,9 +6,10 @@ says to write instead: what it says of both is about something else. That is gen
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from autograder.bench.claims import Claim, Prover
 from autograder.errors import ManyHandsError, suggestion
 from autograder.inspect.config import MAIN, Config
 from autograder.inspect.inspection import Wishes, inspect
+from autograder.inspect.report import Inspection
+from autograder.judge.spread import Spread
 from autograder.mistakes.catalogue import find_mistakes, mistakes
 
 if TYPE_CHECKING:
@@ -99,21 +102,34 @@ def measure(say: Callable[[str], None], only: Sequence[str] = (), healthy: bool 
             say(f"{missing[peer]}; the table goes without it")
     examples = [(one, example) for one in chosen for example in one.examples]
     workers = len(os.sched_getaffinity(0)) + 1
+    done = itertools.count(1)
+
+    def tick() -> None:
+        if not (number := next(done)) % 20:
+            say(f"{number} of {len(examples)} examples ran")
+
     with ThreadPoolExecutor(workers, "bench") as pool:
-        parts = [pool.submit(_rows, examples[number::workers], said) for number in range(workers)]
+        parts = [pool.submit(_rows, examples[number::workers], said, tick) for number in range(workers)]
         parts_well = [pool.submit(_well, name, path, said) for name, path in well.items()]
-        for done, part in enumerate(as_completed(parts), 1):
-            say(f"{done} of {workers} parts of {len(examples)} examples ran ({len(part.result())})")
         rows = [row for part in parts for row in part.result()]
+        say(f"{len(well)} healthy configs run")
         fine = [one.result() for one in parts_well]
     rows.sort(key=lambda row: (row.mistake, row.proxy, row.example))
     versions = {peer: peers.version(peer) for peer in said}
     return Table(tuple(rows), tuple(fine), versions, missing)
 
 
-def _rows(examples: Sequence[tuple[Mistake, Example]], said: Mapping[str, Mapping[str, frozenset[str]]]) -> list[Row]:
+def _rows(
+    examples: Sequence[tuple[Mistake, Example]],
+    said: Mapping[str, Mapping[str, frozenset[str]]],
+    tick: Callable[[], None],
+) -> list[Row]:
+    rows = []
     with Prover() as prover:
-        return [_row(prover, mistake, example, said) for mistake, example in examples]
+        for mistake, example in examples:
+            rows.append(_row(prover, mistake, example, said))
+            tick()
+    return rows
 
 
 def _row(prover: Prover, mistake: Mistake, example: Example, said: Mapping[str, Mapping[str, frozenset[str]]]) -> Row:
@@ -121,8 +137,10 @@ def _row(prover: Prover, mistake: Mistake, example: Example, said: Mapping[str, 
     main = MAIN[example.proxy]
     files = {main: example.config.encode()}
     read = find_mistakes(files, main, example.proxy, example.capacity)
-    wishes = Wishes(tuple(example.share), (example.state,), capacity=example.capacity or {})
-    found = inspect(Config(main, files, main, example.proxy), wishes)
+    # Nobody can tell `inspect` about a machine that the config does not name.
+    named = {server: number for server, number in (example.capacity or {}).items() if server in example.config}
+    wishes = Wishes(tuple(example.share), (example.state,), capacity=named)
+    found = _inspected(Config(main, files, main, example.proxy), wishes)
     mine = [cause for cause in found.causes if cause.finding.mistake == mistake.slug]
     credit = {
         peer: bool(rules[name] - rules.get(f"{mistake.slug}/", frozenset()))
@@ -142,11 +160,18 @@ def _row(prover: Prover, mistake: Mistake, example: Example, said: Mapping[str, 
     )
 
 
+def _inspected(config: Config, wishes: Wishes) -> Inspection:
+    try:
+        return inspect(config, wishes)
+    except ManyHandsError as error:
+        return Inspection(config.name, config.proxy, Spread.UNDECIDED, trouble=str(error))
+
+
 def _well(name: str, path: Path, said: Mapping[str, Mapping[str, frozenset[str]]]) -> Healthy:
     proxy = path.parent.name
     main = MAIN[proxy]
     files = {main: path.read_bytes()}
-    found = inspect(Config(main, files, main, proxy), Wishes())
+    found = _inspected(Config(main, files, main, proxy), Wishes())
     return Healthy(
         name,
         proxy,
