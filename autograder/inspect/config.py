@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.errors import ManyHandsError
-from autograder.inspect.folder import SKIPPED, beside
+from autograder.inspect.folder import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -145,11 +145,11 @@ def _is_folder(word: str) -> bool:
 
 
 def _mains(folder: Path) -> list[Path]:
-    """The main configs in or below a folder. Raises :class:`ConfigError` for a folder that is half a disk."""
+    """The main configs in or below a folder, but in hidden ones. Raises :class:`ConfigError` for half a disk."""
     found: list[Path] = []
     seen = 0
     for place, inner, names in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith(SKIPPED))
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
         found += [Path(place) / name for name in sorted(names) if name in MAIN.values()]
         seen += len(names) + len(inner)
         if seen > MOST_SEARCHED:

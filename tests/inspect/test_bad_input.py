@@ -147,7 +147,7 @@ def test_a_large_folder_leaves_the_file_alone(tmp_path: Path) -> None:
 
 
 def test_configs_are_found_below_folders_once_and_hidden_copies_are_not(tmp_path: Path) -> None:
-    for name in ("b/nginx.conf", "a/haproxy.cfg", "a/.git/nginx.conf", "a/other.conf"):
+    for name in ("b/nginx.conf", "a/haproxy.cfg", "a/.git/nginx.conf", ".venv/x/nginx.conf", "a/other.conf"):
         written(tmp_path, name=name)
     found = named([str(tmp_path), str(tmp_path / "b"), "-", "-"])
     assert [os.path.relpath(name, tmp_path) if name != "-" else "-" for name in found] == [
