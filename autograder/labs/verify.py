@@ -9,6 +9,7 @@ import secrets
 import signal
 import tomllib
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from autograder.labs.examiner import examine
 from autograder.labs.lab import Variant
 from autograder.labs.variants import faults_of, vary
 from autograder.labs.verdict import Outcome
+from autograder.stack.engine import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -183,6 +185,11 @@ def _all(tasks: Sequence[_Task], processes: int) -> Iterator[Proof]:
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
         try:
             yield from pool.map(_prove, tasks)
+        except BrokenProcessPool as error:
+            remedy = "run it again with --jobs 1"
+            raise EngineError(
+                "a process that examined was ended", why="perhaps too little memory", remedy=remedy
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -16,7 +16,7 @@ from autograder.labs.examiner import examine
 from autograder.labs.lab import Variant
 from autograder.labs.variants import VariantError, faults_of, vary
 from autograder.labs.verdict import Outcome
-from autograder.labs.verify import expectations
+from autograder.labs.verify import expectations, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +141,13 @@ def test_on_a_real_stack_the_start_fails_and_the_reference_passes(servers: int) 
     start = examine(lab, lab.read(lab.start), checks=["starts", "spread"])
     assert [verdict.outcome for verdict in start] == [Outcome.PASSED, Outcome.FAILED]
     assert {verdict.outcome for verdict in examine(lab, lab.read(lab.reference))} == {Outcome.PASSED}
+
+
+@pytest.mark.parametrize(("servers", "mend"), [(3, "app3-deleted"), (5, "no-weights"), (6, "address-hash")])
+def test_a_wrong_mend_is_told_apart_however_many_servers_there_are(servers: int, mend: str) -> None:
+    lab = with_servers(servers)
+    (expected,) = (expected for expected in expectations(lab) if expected.name == mend)
+    assert prove(lab, expected).faults == ()
 
 
 def test_a_neighbours_files_are_judged_against_ones_own_lab_and_the_reason_is_said() -> None:
