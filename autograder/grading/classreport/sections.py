@@ -211,7 +211,7 @@ def progress(found: Summary) -> str:
                 bars("steps", "Who has every point", "The class after each attempt.", lines, judged),
             )
         )
-    rows = ((str(step.number), str(step.students), str(step.complete), f"{step.mean:.0%}") for step in found.steps)
+    rows = ((str(step.number), str(step.students), str(step.complete), percent(step.mean, 1.0)) for step in found.steps)
     parts.append(
         table(
             "The whole class after each attempt that was judged; who made fewer stays as they were",
