@@ -9,23 +9,32 @@ from cyclopts import Parameter
 
 from autograder.verbs.verb import Json, Rest, say, show, verb
 
+_QUICK = "Of grading, small classes only."
+_RUNS = "Of fairness, how many gradings of right work, and as many of wrong work; 1,000 unless you say so."
 _ONLY = "Of the catalogue, this mistake only; may be given several times."
 
 
 @verb
 def bench(
-    what: Annotated[Literal["stacks", "inspect", "catalogue"], Parameter(help="What to measure.")],
+    what: Annotated[
+        Literal["stacks", "inspect", "catalogue", "grading", "fairness"], Parameter(help="What to measure.")
+    ],
     /,
     *,
     docker: Annotated[bool, Parameter(help="Measure Docker, too, if it answers.")] = True,
     only: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_ONLY)] = (),
+    quick: Annotated[bool, Parameter(negative="", show_default=False, help=_QUICK)] = False,
+    runs: Annotated[int, Parameter(show_default=False, help=_RUNS)] = 0,
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
     """Measure Many Hands itself, against a peer in the same run: Docker, wrk, other people's linters.
 
     `stacks` takes about two minutes, `inspect` one. `catalogue` takes some minutes: it runs every example of the
     catalogue on the real balancers, and lets gixy-ng and gixy-next read the same configs (both are installed, once,
-    in environments of their own). Times depend on the machine; ratios hardly do.
+    in environments of their own). `grading` takes most of an hour: it grades 40 submissions with stock nbgrader
+    running the same checks in notebooks, and classes of 40, 200 and 1,000 with ours. `fairness` takes hours: it grades
+    right and wrong work while all processors are kept busy; exit code 1 when a single verdict was not deserved. Times
+    depend on the machine; ratios hardly do.
 
     Examples:
       ./manyhands bench stacks
@@ -33,6 +42,8 @@ def bench(
       ./manyhands bench inspect
       ./manyhands bench catalogue
       ./manyhands bench catalogue --only weight-skew --json
+      ./manyhands bench grading --quick
+      ./manyhands bench fairness --runs 50 --json
     """
     if what == "catalogue":
         from autograder.bench import catalogue
@@ -46,6 +57,18 @@ def bench(
         speed = inspecting.measure(say)
         show(json.dumps(speed, indent=2) if json_ else inspecting.report(speed))
         return 0
+    if what == "grading":
+        from autograder.bench import grading
+
+        pace = grading.measure(say, grading.QUICK if quick else grading.SIZES)
+        show(json.dumps(pace, indent=2) if json_ else grading.report(pace))
+        return 0
+    if what == "fairness":
+        from autograder.bench import fairness
+
+        fair = fairness.measure(runs or fairness.RUNS, say)
+        show(json.dumps(fair.to_dict(), indent=2) if json_ else fair.report())
+        return fair.exit_code
     from autograder.bench import stacks
 
     found = stacks.measure(docker, say)
