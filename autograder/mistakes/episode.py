@@ -49,7 +49,7 @@ class Restart:
 
 @dataclass(frozen=True)
 class Say:
-    """A command of HAProxy's Runtime API. With ``until``, it is said again until the answer has these words."""
+    """A command of HAProxy's Runtime API, said again until this regular expression is found in the answer."""
 
     command: str
     until: str = ""

@@ -6,7 +6,7 @@ Thin on purpose, as ``nginx_config.py`` is: only what the catalogue asks for, ea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.haproxy_routes import Route, read_routes
@@ -207,6 +207,8 @@ class HaproxyConfig:
     sections: Config
     real_address: bool
     """Whether client addresses are taken from a header or from the PROXY protocol, not from the connection."""
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Everything in the config folder: path → content."""
 
     def pool(self, name: str) -> Pool | None:
         """The pool of that name."""
@@ -229,7 +231,7 @@ def read_haproxy_config(files: Mapping[str, bytes], main: str) -> HaproxyConfig:
             here = tuple(route for route in routes if route.pool == section.name)
             certain = not any(line.conditional for line in (section.head, *section.lines))
             pools.append(Pool(section, servers, here, certain))
-    return HaproxyConfig(tuple(pools), config, _real_address(config))
+    return HaproxyConfig(tuple(pools), config, _real_address(config), files)
 
 
 def milliseconds(text: str) -> float | None:

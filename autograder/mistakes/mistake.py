@@ -171,7 +171,8 @@ def symptoms_of(mistake: Mistake) -> dict[str, float]:
     def note(symptom: str, strength: float) -> None:
         found[symptom] = max(found.get(symptom, 0.0), min(strength, 1.0))
 
-    for shown in mistake.shown:
+    proofs: tuple[Example | Episode, ...] = (*mistake.examples, *mistake.episodes)
+    for shown in proofs:
         kept = getattr(shown, "kept", {}), getattr(shown, "returning", {})
         dead = shown.victim if shown.state == "one-down" else ""
         for shares in (*shown.share.values(), *kept):

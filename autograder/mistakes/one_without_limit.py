@@ -33,7 +33,7 @@ _LIMITED = "server app1:8080;\nserver app2:8080 max_conns=1;\nserver app3:8080 m
 MISTAKE = Mistake(
     slug="one-without-limit",
     title="One server without a limit",
-    what="Every server of the pool has `max_conns` but one.",
+    what="All servers of a pool have a limit of connections (`max_conns`) but one, whose line was added without it.",
     why="In a quiet hour all get the same, and every test passes. At the peak the limited ones are full, and the one "
     "without a limit gets all the rest, until it falls over.",
     clients=CLIENTS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 import threading
 import time
 from collections import Counter
@@ -189,7 +190,8 @@ class _Player:
 
     def _say(self, deed: Say) -> None:
         def done() -> bool:
-            return deed.until in HAProxy().ask(self.running.machines, self._node(deed.at), deed.command)
+            answer = HAProxy().ask(self.running.machines, self._node(deed.at), deed.command)
+            return re.search(deed.until, answer) is not None
 
         if not wait_until(done, _PATIENCE_S):
             raise EngineError(f"HAProxy never answers {deed.until!r} to {deed.command!r}")

@@ -71,9 +71,14 @@ def asked(case: Example | LookAlike, people: Population) -> tuple[Request, ...]:
     return people.browse(REQUESTS)
 
 
+def folder(running: RunningStack, case: Example | LookAlike) -> dict[str, bytes]:
+    files = {path: text.encode() for path, text in case.files.items()}
+    return {running.stack.balancer.config: case.config.encode(), **files}
+
+
 def measured(stacks: Stacks, case: Example | LookAlike, clients: str) -> Sample:
     running = stacks(case.proxy)
-    applied = running.apply({running.stack.balancer.config: case.config.encode()})
+    applied = running.apply(folder(running, case))
     assert applied.ok, applied.faults
     people, cookies = crowd(case, clients), Cookies()
     requests = asked(case, people)
@@ -125,11 +130,11 @@ def prove(stacks: Stacks, case: Example | LookAlike, clients: str) -> None:
 
 @pytest.mark.parametrize("mistake", mistakes(), ids=lambda m: m.slug)
 def test_the_balancer_accepts_every_config_of_an_entry(stacks: Stacks, mistake: Mistake) -> None:
-    configs = [(mistake.proxy, mistake.instead)]
-    configs += [(case.proxy, case.config) for case in (*mistake.examples, *mistake.look_alikes)]
-    for proxy, config in configs:
-        running = stacks(proxy)
-        assert running.check({running.stack.balancer.config: config.encode()}) == (), config
+    running = stacks(mistake.proxy)
+    assert running.check({running.stack.balancer.config: mistake.instead.encode()}) == (), mistake.instead
+    for case in (*mistake.examples, *mistake.look_alikes):
+        running = stacks(case.proxy)
+        assert running.check(folder(running, case)) == (), case.config
 
 
 def test_every_population_of_the_catalogue_can_be_sent() -> None:
@@ -138,7 +143,7 @@ def test_every_population_of_the_catalogue_can_be_sent() -> None:
 
 
 def test_a_case_for_each_balancer_that_has_a_reader_can_be_run() -> None:
-    assert {proxy for mistake in mistakes() for proxy in mistake.readers} <= set(PROXIES)
+    assert {proxy for mistake in mistakes() for proxy in mistake.proxies} <= set(PROXIES)
 
 
 def test_the_proof_would_notice_a_false_claim(stacks: Stacks) -> None:
