@@ -91,6 +91,9 @@ def inspect(config: Config, wishes: Wishes, say: Callable[[str], None] | None = 
                         say(f"{config.name}: {clients}, {state}…")
                     runs += measuring.run(clients, state)
             findings = reading.result()
+            if measuring.inside:
+                networks = ", ".join(twin.needs.insiders)
+                notes += (f"clients come from networks that this config lets in ({networks}): it turns others away",)
             from autograder.inspect.second_look import look_again
 
             look = look_again(measuring, runs, _explained(runs, findings), weights=not wishes.capacity)

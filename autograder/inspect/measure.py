@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from autograder.inspect.pools import pools_of
 from autograder.judge.spread import Spread, judge_spread
+from autograder.stack.engine import EngineError
 from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
 from autograder.traffic.send import Cookies, send
@@ -88,6 +89,8 @@ class Measuring:
         self.pools = pools_of(twin)
         self.capacity = capacity
         self.switches = twin.needs.switches
+        self.inside: tuple[str, ...] = ()
+        """The addresses that all clients come from, where the config turns away their own."""
         self._shared = defaultdict[str, list[str]](list)
         for pool in self.pools:
             for node in pool.members:
@@ -102,12 +105,14 @@ class Measuring:
             settled = time.monotonic() + _SETTLING_S
             while True:
                 self._send(people, legs, count, number, batches, cookies)
+                if not number and self._turned_away(batches) and (inside := self._from_inside(people, legs)):
+                    batches = inside
                 if not number and _nothing_came(batches) and time.monotonic() < settled:
                     batches = Batches()
                     time.sleep(_PAUSE_S)
                     continue
                 runs = [self._judge(pool, people, state, batches) for pool in self.pools]
-                open_ = {run.pool for run in runs if _more_would_tell(run, people)}
+                open_ = {run.pool for run in runs if _more_would_tell(run, self._placed(people))}
                 legs = [leg for leg in self.legs if any(self.aimed(leg, pool) for pool in open_)]
                 number, count = number + 1, min(2 * count, MOST - batches.sent)
                 if not legs or count < REQUESTS:
@@ -127,6 +132,7 @@ class Measuring:
         servers = tuple(server.name for server in self.twin.running.stack.servers)
         state = State("all-up", "all servers up", "", servers)
         batches = Batches()
+        people = self._placed(people)
         choose = people.check_out if checkouts else people.browse
         requests = choose(max(count, len(legs)), seed=seed)
         self._deal(people, legs, requests, batches, defaultdict(Cookies), concurrency)
@@ -163,6 +169,34 @@ class Measuring:
         finally:
             running.bring_back()
 
+    def _turned_away(self, batches: Batches) -> bool:
+        """Whether nobody got to a server, although the config lets some networks in."""
+        known = bool(self.twin.plan.stack.balancer.around.clients)
+        return known and not self.inside and not any(fate.server for fates in batches.fates.values() for fate in fates)
+
+    def _from_inside(self, people: Population, legs: Sequence[Leg]) -> Batches | None:
+        """What becomes of the same people if they come from the networks that are let in; None if that is no better."""
+        batches = Batches()
+        self.inside = self.twin.plan.stack.balancer.around.clients
+        try:
+            self._send(people, legs, REQUESTS, 0, batches, defaultdict(Cookies))
+        except EngineError:  # this engine gives clients no such addresses
+            self.inside = ()
+            return None
+        if any(fate.server for fates in batches.fates.values() for fate in fates):
+            return batches
+        self.inside = ()
+        return None
+
+    def _placed(self, people: Population) -> Population:
+        """People who come through an address that is let in say in X-Forwarded-For who they are."""
+        if not self.inside:
+            return people
+        several = len(people.clients) > 1
+        pairs = zip(people.clients, self.inside if several else self.inside[:1], strict=False)
+        moved = tuple(replace(c, address=at, forwarded_for=c.forwarded_for or c.address) for c, at in pairs)
+        return replace(people, clients=moved)
+
     def _victim(self) -> str:
         """Whom states happen to: the first server of a pool in which another can take over."""
         able = [pool.serving() for pool in self.pools if len(pool.serving()) > 1] or [p.serving() for p in self.pools]
@@ -177,6 +211,7 @@ class Measuring:
         batches: Batches,
         cookies: dict[str, Cookies],
     ) -> None:
+        people = self._placed(people)
         self._deal(people, legs, people.browse(max(count, len(legs)), seed=seed), batches, cookies)
 
     def _deal(

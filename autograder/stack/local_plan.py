@@ -56,6 +56,7 @@ def order(stack: Stack, where: Mapping[str, str]) -> dict[str, Any]:
     # Servers at addresses that a config names, and other balancers, are other machines: each may use the same ports.
     apart = own if wanted or len(own) > 1 else {}
     there = {address for addresses in apart.values() for address in addresses}
+    wanted += [_ip(address, CLIENTS) for balancer in stack.balancers for address in balancer.around.clients]
     shared = [] if apart else [_ip(address, name) for name, addresses in own.items() for address in addresses]
     return {
         "networks": [

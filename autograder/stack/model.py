@@ -79,7 +79,8 @@ class Surroundings:
     ``addresses`` (IPv4 and IPv6) are the balancer's own besides the engine's choice; ``names`` are pairs of host name
     and address for its ``/etc/hosts``; ``folders`` are absolute paths that must exist and can be written; ``accounts``
     are users and groups; at each of ``resolvers`` (``address:port`` or ``[address]:port``) a name server answers what
-    ``names`` say, and nothing else.
+    ``names`` say, and nothing else. ``clients`` are IPv4 addresses that clients can have besides their own, on the
+    local engine.
     """
 
     addresses: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class Surroundings:
     folders: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

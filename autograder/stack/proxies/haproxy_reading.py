@@ -13,6 +13,7 @@ from autograder.stack.proxies.haproxy_listens import Front, listenings, read_fro
 from autograder.stack.proxies.haproxy_pools import Pool, read_pool
 from autograder.stack.proxies.haproxy_syntax import read_sections
 from autograder.stack.proxies.haproxy_things import HOME, ThingsReader
+from autograder.stack.proxies.insiders import of_haproxy
 from autograder.stack.proxies.reading import Listening, Needs, Place, Unmet
 
 if TYPE_CHECKING:
@@ -77,4 +78,5 @@ def read_haproxy(files: Mapping[str, bytes], main: str) -> Needs:
     things.servers(upstreams)
     unmet += [one for pool in pools.values() for one in pool.unmet]
     unmet += things.unmet.values()
-    return Needs(tuple(listens), upstreams, tuple(things.expected.values()), tuple(dict.fromkeys(unmet)))
+    expected, whole = tuple(things.expected.values()), tuple(dict.fromkeys(unmet))
+    return Needs(tuple(listens), upstreams, expected, whole, insiders=of_haproxy(config))

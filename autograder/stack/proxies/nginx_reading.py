@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from autograder.stack.proxies.insiders import of_nginx
 from autograder.stack.proxies.nginx_builds import lacking
 from autograder.stack.proxies.nginx_guards import guarded
 from autograder.stack.proxies.nginx_listens import read_listens
@@ -40,9 +41,9 @@ def read_nginx(files: Mapping[str, bytes], main: str) -> Needs:
     things = reader.read()
     unmet = [_broken(fault, home) for fault in text.broken]
     unmet += [*lacking(said, folder), *passing.unmet, *not_driven, *things.unmet, *guarded(said, folder)]
-    return Needs(
-        listens, tuple(passing.upstreams), tuple(things.expected), tuple(dict.fromkeys(unmet)), tuple(passing.switches)
-    )
+    whole = tuple(dict.fromkeys(unmet))
+    switches, insiders = tuple(passing.switches), of_nginx(said)
+    return Needs(listens, tuple(passing.upstreams), tuple(things.expected), whole, switches, insiders)
 
 
 def _broken(fault: str, home: Place) -> Unmet:

@@ -128,3 +128,5 @@ class Needs:
     unmet: tuple[Unmet, ...] = ()
     switches: tuple[tuple[str, ...], ...] = ()
     """Pools among which one line chooses by a variable, for each such line."""
+    insiders: tuple[str, ...] = ()
+    """IPv4 networks whose clients are let in where others are turned away."""

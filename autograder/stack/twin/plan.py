@@ -12,6 +12,7 @@ from autograder.errors import ManyHandsError
 from autograder.stack.engine import EngineError
 from autograder.stack.model import Balancer, Server, Stack, Surroundings
 from autograder.stack.namespace import mount_points
+from autograder.stack.proxies.insiders import addresses_in
 from autograder.stack.proxies.reading import Unmet
 from autograder.stack.twin.doors import OWN_SIX, entrances, inside
 
@@ -223,6 +224,7 @@ class _Planning:
             folders=tuple(folder for folder in folders if mountable(folder)),
             accounts=tuple(e.what for e in self._expected("account") if _ACCOUNT.fullmatch(e.what)),
             resolvers=tuple(dict.fromkeys(self._resolver(e) for e in self._expected("resolver"))),
+            clients=addresses_in(self.needs.insiders, {*self._own_addresses(), *(a for a, _ in self.servers)}),
         )
 
     def _resolver(self, expected: Expected) -> str:
