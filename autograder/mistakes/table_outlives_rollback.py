@@ -77,7 +77,7 @@ MISTAKE = Mistake(
     examples=(
         Example("never", _pool(3, _SHARED), guilty="stick-table", share={"many": EVEN}, proxy="haproxy"),
         Example(
-            "a-month", _pool(3, "expire 30d peers mates"), guilty="stick-table", share={"many": EVEN}, proxy="haproxy"
+            "two-weeks", _pool(3, "expire 14d peers mates"), guilty="stick-table", share={"many": EVEN}, proxy="haproxy"
         ),
     ),
     look_alikes=(
