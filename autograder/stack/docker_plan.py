@@ -159,7 +159,8 @@ class Plan:
 
     def folders(self, balancer: Balancer) -> dict[str, str]:
         """Writable folder of a balancer → name of the volume it is on."""
-        folders = [*(f"/{folder}" for folder in WRITABLE), *self.places.mounts(balancer)]
+        # Its config is on a volume of its own: what may write there may not write to the rest of /etc.
+        folders = [*(f"/{folder}" for folder in WRITABLE), f"/etc/{balancer.proxy}", *self.places.mounts(balancer)]
         return {at: f"{self.container_name(balancer.name)}{at.replace('/', '-')}" for at in folders}
 
     def container(self, api: Any, node: str) -> dict[str, Any]:

@@ -31,7 +31,6 @@ _WARDENS_MIB = 96
 _GIVEN_MIB = 64
 _SPARE_PROCESSES = 64
 _RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
-_READ_ONLY = ("/etc", "/srv")
 _HEADER = struct.Struct(">BxxxL")
 _LONGEST = 128 * _MIB
 _WORDS, _COMPLAINTS = 1, 2
@@ -39,10 +38,10 @@ _COMPLAINT_KEPT = 4096
 
 
 def sidecar(plan: Plan, api: Any, node: str, job: Job, number: int) -> dict[str, Any]:
-    """Keyword arguments of ``create_container``. A program may write to all of ``/etc`` where it may to a part."""
+    """Keyword arguments of ``create_container``. A program may write to all of a volume where it may to a part."""
     disk = f"size={job.disk_bytes},mode=1777,exec"
     mounts = [
-        plan.mount(volume, at, read_only=at in _READ_ONLY and not _reaches(at, job.writable))
+        plan.mount(volume, at, read_only=at.startswith(("/etc", "/srv")) and not _reaches(at, job.writable))
         for at, volume in plan.folders(plan.places.balancer(node)).items()
     ]
     return {
@@ -65,7 +64,7 @@ def sidecar(plan: Plan, api: Any, node: str, job: Job, number: int) -> dict[str,
 
 
 def _reaches(at: str, writable: tuple[str, ...]) -> bool:
-    return any(f"{folder}/".startswith(f"{at}/") for folder in writable)
+    return at != "/etc" and any(f"{folder}/".startswith(f"{at}/") for folder in writable)
 
 
 class Sidecar:

@@ -153,9 +153,9 @@ class Machines(Protocol):
         """What the main process wrote to stdout and stderr, over all its starts (the last 256 KiB)."""
 
     def fetch(self, node: str, folder: str) -> Fetched:
-        """Every plain file in a folder of a balancer, and of links to some, up to 32 MiB.
+        """Every plain file in a folder of a balancer, and of links to some; what is more than 32 MiB is left out.
 
-        Raises :class:`EngineError` where there is more, or no such folder.
+        Raises :class:`EngineError` if there is no such folder.
         """
 
     def supervise(self, node: str, job: Job, hear: Callable[[str | None], None]) -> Supervised:

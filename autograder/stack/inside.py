@@ -92,31 +92,34 @@ class Root:
     def read(self, path: str) -> tuple[dict[str, bytes], str]:
         """Every plain file below a folder, and a mark that changes when anything there is written or moved.
 
-        Relative links to files inside the root are read as files; everything else is left out. Raises
-        :class:`ValueError` when there is too much: 5,000 files, 32 MiB, or folders 32 deep.
+        Relative links to files inside the root are read as files; everything else is left out, and what is more than
+        5,000 files, 32 MiB, or 32 folders deep.
         """
         found: dict[str, bytes] = {}
         mark = hashlib.sha256()
+        room = _MOST_BYTES
         folder = self.open(path)
         try:
             for name, descriptor, status in self._plain(folder, path.strip("/"), "", 0):
                 mark.update(f"{name}\0{status.st_ino} {status.st_ctime_ns} {status.st_size}\n".encode(errors="replace"))
                 with open(descriptor, "rb") as file:
-                    found[name] = file.read(_MOST_BYTES + 1)
-                if len(found) > _MOST_FILES or sum(map(len, found.values())) > _MOST_BYTES:
-                    raise ValueError(f"there is too much in {path}")
+                    found[name] = file.read(room + 1)
+                room -= len(found[name])
+                if len(found) > _MOST_FILES or room < 0:
+                    del found[name]
+                    break
         finally:
             os.close(folder)
         return found, mark.hexdigest()[:16]
 
     def _plain(self, folder: int, place: str, prefix: str, depth: int) -> Iterator[tuple[str, int, os.stat_result]]:
-        if depth > _DEEPEST:
-            raise ValueError(f"the folders in {place} are too deep")
         for name in sorted(os.listdir(folder)):
             if not name.isprintable():
                 continue
             kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
             if stat.S_ISDIR(kind):
+                if depth >= _DEEPEST:
+                    continue
                 inner = os.open(name, _FOLDER, dir_fd=folder)
                 try:
                     yield from self._plain(inner, place, f"{prefix}{name}/", depth + 1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 _PATH = f"{COMMANDS}:{OPT}/nginx:{OPT}/haproxy:/usr/sbin:/usr/bin:/sbin:/bin"
-_WRITABLE = ("/etc/", "/srv/")
+_WRITABLE = ("/etc/nginx", "/etc/haproxy", "/srv")
 _SHOWN = {"\n", "\t"}
 
 ENDINGS = {
@@ -87,8 +87,11 @@ class Program:
             if not name or name != posixpath.normpath(name) or name.startswith(("/", "../")) or name in (".", ".."):
                 raise EngineError(f"a program cannot have a file called {name!r}", remedy="name it below its folder")
         for folder in self.writable:
-            if folder != posixpath.normpath(folder) or not folder.startswith(_WRITABLE):
-                raise EngineError(f"a program cannot write to {folder!r}", remedy="name a folder below /etc or /srv")
+            if folder != posixpath.normpath(folder) or not any(f"{folder}/".startswith(f"{one}/") for one in _WRITABLE):
+                raise EngineError(
+                    f"a program cannot write to {folder!r}",
+                    remedy="name /etc/nginx, /etc/haproxy or /srv, or a folder in there",
+                )
         for word in (*self.argv, *self.environment, *self.environment.values()):
             if "\0" in word:
                 raise EngineError("a command line or an environment cannot have a zero byte in it")

@@ -310,10 +310,10 @@ from autograder.stack.model import Balancer, Server, Stack
 from autograder.stack.programs import Program
 from autograder.stack.running import open_stack
 running = open_stack(Stack("orphan", (Balancer("lb", "nginx"),), (Server("app1"),)), sys.argv[1])
-code = "import os, time; os.fork(); os.setsid() if os.getpid() > 2 else 0; print(flush=True); time.sleep(987654)"
+code = "import os, time; os.fork() or os.setsid(); print(flush=True); time.sleep(987654)"
 program = running.start_program(Program(("python3", "-c", code)))
 while program.output_so_far()[0].count("\\n") < 2:
-    pass
+    assert program.poll() is None, program.poll()
 print("ready", flush=True)
 sys.stdin.read()
 """
