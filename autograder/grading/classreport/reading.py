@@ -80,9 +80,7 @@ class _Reader:
         current = submission.digest if submission else ""
         at = self._stamp()
         judged = self._judged(current)
-        times = self._times() if len(judged) > 1 else {}
-        if at is not None:
-            times.setdefault(current, at)
+        times = self._times(current, at) if len(judged) > 1 else {current: at} if at else {}
         attempts = {digest: Attempt(found.verdicts, times.get(digest)) for digest, found in judged.items()}
         order = sorted(
             judged, key=lambda digest: (digest == current, times.get(digest) or self._when(judged[digest]), digest)
@@ -149,13 +147,16 @@ class _Reader:
         except (OSError, RefusedError, UnicodeDecodeError):
             return None
 
-    def _times(self) -> dict[str, datetime]:
-        """Digest → when it was first handed in, for what still lies in the exchange."""
+    def _times(self, current: str, at: datetime | None) -> dict[str, datetime]:
+        """Digest → when it was first handed in, as far as the exchange tells; the ``current`` one came ``at``."""
         times: dict[str, datetime] = {}
         for time, folder in self._inbound[:_MOST_INBOUND]:
-            submission = self._submission(folder)
-            if submission is not None:
+            if time == at:  # it was collected: no need to read it again
+                times.setdefault(current, time)
+            elif (submission := self._submission(folder)) is not None:
                 times.setdefault(submission.digest, time)
+        if at is not None:
+            times.setdefault(current, at)
         return times
 
 

@@ -39,10 +39,13 @@ def test_the_same_right_answer_is_never_a_copy(size: int) -> None:
 
 
 def test_the_same_simple_right_answer_in_other_lines_than_the_reference_is_no_copy() -> None:
-    """Four lines that the lab knows in no version, in two of forty students: there are few ways to be right."""
+    """Many lines that the lab knows in no version, in two of forty students: there are few ways to be right."""
     plain = config("reference").replace(" max_fails=2 fail_timeout=5s", "").replace("keepalive 32;", "keepalive 64;")
-    assert plain != config("reference")
+    plain = plain.replace("connections 2048", "connections 4096").replace("connect_timeout 2s", "connect_timeout 3s")
+    plain = plain.replace("read_timeout 10s", "read_timeout 15s").replace("tries 3", "tries 4")
     assert find([*crowd(), entry("x1", "reference", plain), entry("x2", "reference", plain)]) == ()
+    as_wrong = [entry("x1", "weight-kept", plain), entry("x2", "weight-kept", plain)]
+    assert [group.students for group in find([*crowd(), *as_wrong])] == [("x1", "x2")]
 
 
 @pytest.mark.parametrize("name", WRONG)
