@@ -191,10 +191,13 @@ class _Run:
             self._row(entry, State.HELD)
 
     def _write(self, entry: Entry) -> None:
-        """Have nbgrader write the grade."""
+        """Have nbgrader write the grade. A database that does not answer ends the run: the records are kept."""
+        with uninterrupted(), one_writer(self._places):
+            why = self._nbgrader().enter(entry.lab)
         try:
-            with uninterrupted(), one_writer(self._places):
-                why = self._nbgrader().autograde(entry.lab, entry.student)
+            if not why:
+                with uninterrupted(), one_writer(self._places):
+                    why = self._nbgrader().autograde(entry.lab, entry.student)
         except (OSError, ManyHandsError) as error:
             why = str(error)
         self._row(entry, State.UNGRADED if why else State.GRADED, why)

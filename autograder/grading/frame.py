@@ -21,6 +21,8 @@ from typing import Any
 
 from nbgrader.apps import NbGrader
 from nbgrader.apps.api import NbGraderAPI
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.errors import ManyHandsError
 from autograder.grading.intake import can_be_named, put_folder_in_order
@@ -48,6 +50,31 @@ class Frame:
         app.config.NbGraderAPI.log_level = logging.WARNING
         self._log_quietly(app.log)
         self._api = NbGraderAPI(config=app.config)
+        self._entered: set[str] = set()
+
+    def enter(self, lab: str) -> str:
+        """See to it that the gradebook knows the lab: its database may be newer than the class. Returns why not.
+
+        Raises:
+            ManyHandsError: the database does not answer.
+        """
+        if lab in self._entered:
+            return ""
+        try:
+            with _calm(), self._api.gradebook as book:
+                known = lab in {assignment.name for assignment in book.assignments}
+        except (SQLAlchemyError, ImportError) as error:
+            url = make_url(self._api.coursedir.db_url)
+            raise ManyHandsError(
+                "the gradebook's database cannot be used",
+                where=url.render_as_string(hide_password=True),
+                why=str(getattr(error, "orig", None) or error).strip().splitlines()[0],
+                remedy="start it, or mend the address: --db, MANYHANDS_DB or CourseDirectory.db_url of nbgrader",
+            ) from error
+        why = "" if known else self.generate(lab)
+        if not why:
+            self._entered.add(lab)
+        return why
 
     def generate(self, lab: str) -> str:
         """Make the lab's release from its source and enter it in the gradebook; returns why not, or nothing."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from autograder.errors import ManyHandsError
 from autograder.grading.misplaced import put_in_place
 from autograder.grading.settings import Places
 from autograder.grading.submission import Submission, read_submission
 from autograder.grading.tidy import tidy
-from autograder.labs.catalogue import load_lab
+from autograder.labs.catalogue import LABS, load_lab
 from autograder.labs.lab import Lab
 
 
@@ -49,7 +51,19 @@ def put_folder_in_order(places: Places, slug: str, student: str) -> None:
         blank=blank,
         wanted=wanted_files(places, slug),
     )
-    put_in_place(places.submitted(student, slug), load_lab(slug).files)
+    put_in_place(places.submitted(student, slug), _files(slug))
+
+
+def _files(slug: str) -> tuple[str, ...]:
+    """The lab's files; asked several times for each submission, so the lab is read again only when it changed."""
+    path = LABS / slug / "lab.toml"
+    return _files_as_of(slug, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@cache
+def _files_as_of(slug: str, changed: int) -> tuple[str, ...]:
+    del changed
+    return load_lab(slug).files
 
 
 def can_be_named(student: str) -> bool:
@@ -66,4 +80,4 @@ def wanted_files(places: Places, slug: str) -> list[str]:
     """What a submission of the lab needs: the lab's files, the notebook, nbgrader's own, and all the release holds."""
     release = places.release(slug)
     released = [str(path.relative_to(release)) for path in release.rglob("*") if path.is_file()]
-    return [*load_lab(slug).files, f"{slug}.ipynb", "timestamp.txt", "submission_secret.txt", *released]
+    return [*_files(slug), f"{slug}.ipynb", "timestamp.txt", "submission_secret.txt", *released]

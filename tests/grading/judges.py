@@ -103,3 +103,13 @@ def answers_nonsense(task: Task) -> Verdicts:
     if b"no row" in text:
         return [{"check": "starts"}]
     return rows
+
+
+def strict_about_peaks(task: Task) -> Verdicts:
+    """Like :func:`by_word`, after somebody raised what a peak asks for."""
+    weak = b"weak" in task.files["conf/nginx.conf"]
+    rows = by_word(task)
+    return [
+        {**row, "points": 0.0, "outcome": str(Outcome.FAILED)} if weak and row["check"] == "peak" else row
+        for row in rows
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from autograder.grading.batch import grade
 from autograder.grading.settings import Places, server_environment
 from autograder.grading.written import written_record
+from autograder.labs.catalogue import load_lab
+from autograder.traffic.clients import population
 from tests.grading.course import LAB, Learner, config, expected, hand_in, nbgrader, records, scores
 
 pytestmark = pytest.mark.usefixtures("same_folder")
@@ -21,11 +24,19 @@ def total(places: Places, student: str) -> float:
     return sum(score or 0.0 for score in scores(places)[student].values())
 
 
-def test_from_fetch_to_feedback_with_two_learners(places: Places, tmp_path: Path) -> None:
-    for name, conf in (("alice", "reference"), ("bob", WRONG)):
+def only_hidden_clients_suffer() -> bytes:
+    """The reference, but whoever keeps a connection open goes to app1 from the second request on."""
+    text = config("reference").decode()
+    first = "map $connection_requests $pool { 1 shop; default first; }\n    upstream first { server app1:8080; }\n"
+    text = text.replace("    upstream shop {", f"    {first}    upstream shop {{")
+    return text.replace("proxy_pass http://shop;", "proxy_pass http://$pool;").encode()
+
+
+def test_from_fetch_to_feedback_with_three_learners(places: Places, tmp_path: Path) -> None:
+    for name, conf in (("alice", config("reference")), ("bob", config(WRONG)), ("eve", only_hidden_clients_suffer())):
         learner = Learner(name, places, tmp_path / name)
         learner.fetch()
-        (learner.folder / "conf" / "nginx.conf").write_bytes(config(conf))
+        (learner.folder / "conf" / "nginx.conf").write_bytes(conf)
         learner.submit()
     report = grade(places.home, [LAB])
     assert report.exit_code == 0, report.table()
@@ -47,8 +58,10 @@ def test_from_fetch_to_feedback_with_two_learners(places: Places, tmp_path: Path
     causes = [cause for verdict in told.verdicts for cause in verdict.causes]
     assert causes
     assert not [cause for cause in causes if cause.mend in page]  # the direction of the mend is for engineers at work
+    assert load_lab(LAB).check("spread").hints[0] in html.unescape(page)
+    failed_by_hidden_clients(places)
     nbgrader(places, "release_feedback", LAB)
-    assert len(list((places.exchange / "many-hands" / "feedback").glob("*.html"))) == 2
+    assert len(list((places.exchange / "many-hands" / "feedback").glob("*.html"))) == 3
 
     export = tmp_path / "grades.csv"
     nbgrader(places, "export", f"--to={export}")
@@ -57,7 +70,25 @@ def test_from_fetch_to_feedback_with_two_learners(places: Places, tmp_path: Path
     assert {row[rows[0].index("student_id")]: float(row[column]) for row in rows[1:]} == {
         "alice": 10.0,
         "bob": expected(WRONG),
+        "eve": total(places, "eve"),
     }
+
+
+def failed_by_hidden_clients(places: Places) -> None:
+    """Eve's feedback shows what was counted, and not which clients it was counted with."""
+    check = load_lab(LAB).check("spread")
+    told = written_record(places, LAB, "eve")
+    assert told is not None
+    verdict = next(verdict for verdict in told.verdicts if verdict.check == "spread")
+    assert verdict.outcome == "failed"
+    page = html.unescape((places.course / "feedback" / "eve" / LAB / f"{LAB}.html").read_text())
+    assert "clients of another kind than in the lab" in page
+    assert f"{verdict.share['app1']:4.0%}" in page
+    assert "█" in page
+    assert check.hidden
+    for name in check.hidden:
+        assert name not in page
+        assert population(name).described not in page
 
 
 def test_nbgraders_own_autograde_judges_then_and_there(places: Places) -> None:
