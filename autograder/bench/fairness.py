@@ -9,14 +9,13 @@ and for each wrong mend the outcomes of its ``expect.toml``. With no failure in 
 from __future__ import annotations
 
 import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.bench.burners import burning
 from autograder.grading.judging import Task, Verdicts, judge
-from autograder.grading.pool import judge_all
+from autograder.grading.pool import enough, judge_all
 from autograder.labs.catalogue import load_lab
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 LAB = "spread-the-load"
 RUNS = 1000
 CONFIDENCE = 0.95
-JOBS_A_PROCESSOR = 2
 
 
 @dataclass(frozen=True)
@@ -108,10 +106,10 @@ class Fairness:
 def measure(runs: int = RUNS, say: Callable[[str], None] = lambda _: None, *, busy: int = 0, jobs: int = 0) -> Fairness:
     """Grade right and wrong work ``runs`` times each while ``busy`` processors (0: all) have something else to do.
 
-    ``jobs`` gradings run at a time; 0 is :data:`JOBS_A_PROCESSOR` for each processor. ``say`` hears how far it is.
+    ``jobs`` gradings run at a time; 0 is as many as ``grade`` runs. ``say`` hears how far it is.
     """
     lab = load_lab(LAB)
-    jobs = jobs or JOBS_A_PROCESSOR * len(os.sched_getaffinity(0))
+    jobs = jobs or enough()
     every = list(expectations(lab))
     right = [one for one in every if one.kind in ("reference", "other way")]
     wrong = [one for one in every if one.kind == "wrong"]

@@ -6,7 +6,6 @@ counts as written only by a note that follows it. What is missing is done by the
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +51,7 @@ def grade(
 ) -> Report:
     """Grade what was submitted for ``labs`` (slugs), by ``students`` (default: everybody).
 
-    ``jobs`` is the number of judging processes, 0 for one a processor; with ``cluster``, the address of a Dask
+    ``jobs`` is the number of judging processes, 0 for :func:`pool.enough`; with ``cluster``, the address of a Dask
     scheduler, its workers judge instead. ``force`` judges again what has a record. ``collect`` fetches new submissions
     from the exchange first. ``ask`` judges: a function that a process can pickle. Without ``progress`` a line is drawn
     on a terminal and nothing in a pipe. Grades that would change without a new submission are written only if
@@ -70,7 +69,7 @@ def grade(
     run = _Run(places, tuple(labs), engine, force, progress or (Line() if sys.stderr.isatty() else quiet), say)
     with one_run(places):
         try:
-            return run(students, jobs or os.cpu_count() or 1, cluster, collect, ask, confirm)
+            return run(students, jobs or pool.enough(), cluster, collect, ask, confirm)
         except KeyboardInterrupt:
             raise ManyHandsError(
                 "stopped",

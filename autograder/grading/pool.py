@@ -18,8 +18,17 @@ _DEATHS: Final = 3
 """A task whose processes died this often is given up."""
 _PR_SET_PDEATHSIG: Final = 1
 
+_A_PROCESSOR: Final = 3
+"""Judging processes for each processor: a verdict mostly waits for servers that are as slow as servers are. More were
+faster by little, and the less each stack gets of a processor, the less its traffic is what the check means."""
+
 Result = tuple[int, Verdicts | Exception]
 """The number of a task, and its verdicts or what went wrong."""
+
+
+def enough() -> int:
+    """How many judging processes this machine is given unless somebody says otherwise."""
+    return _A_PROCESSOR * len(os.sched_getaffinity(0))
 
 
 def judge_all(count: int, load: Callable[[int], Task], processes: int, ask: Judge) -> Iterator[Result]:

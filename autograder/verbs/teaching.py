@@ -29,7 +29,7 @@ _DB = "The gradebook's database, e.g. postgresql://USER@HOST/NAME (or MANYHANDS_
 def grade(
     *lab: Annotated[str, Parameter(help="Labs to grade; all of them when none is named.")],
     student: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_STUDENT)] = (),
-    jobs: Annotated[int, Parameter(help="Processes that judge; 0 is one for each processor.")] = 0,
+    jobs: Annotated[int, Parameter(help="Processes that judge; 0 is three for each processor.")] = 0,
     cluster: Annotated[str, Parameter(show_default=False, help=_CLUSTER)] = "",
     engine: Engine = "local",
     force: Annotated[
@@ -61,7 +61,7 @@ def grade(
     from autograder.launch.places import home
 
     if jobs < 0:
-        raise ManyHandsError(f"--jobs {jobs} makes no sense", remedy="0 is one for each processor")
+        raise ManyHandsError(f"--jobs {jobs} makes no sense", remedy="0 is three for each processor")
     if jobs and cluster:
         raise ManyHandsError("--jobs is for this machine, and --cluster judges elsewhere", remedy="leave one out")
     here = home()
