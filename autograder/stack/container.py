@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack import loop, shop, wait
+from autograder.stack.shop_spec import ShopSpec
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -55,7 +56,7 @@ async def be_machine(order: dict[str, Any]) -> None:
 
 async def be_shop(order: dict[str, Any]) -> None:
     """Be a server: ``order`` has the fields of a :class:`ShopSpec`. Does not return."""
-    spec = shop.ShopSpec(**order)
+    spec = ShopSpec(**order)
     if spec.host.startswith(_UNIX):
         await _appears(f"{_NODE}/var/.ready")  # its folder may be one that the balancer has from the beginning
     await shop.serve(spec)

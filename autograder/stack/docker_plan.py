@@ -32,7 +32,7 @@ from autograder.stack.docker_owner import owner_labels
 from autograder.stack.docker_places import NODE, UNIX, Places
 from autograder.stack.engine import JOURNAL, OPT
 from autograder.stack.model import CLIENTS, PROMETHEUS, Balancer, Server, Stack
-from autograder.stack.shop import DISK, ShopSpec
+from autograder.stack.shop_spec import DISK, ShopSpec
 from autograder.stack.watching import PROGRAM
 
 if TYPE_CHECKING:

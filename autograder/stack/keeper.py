@@ -38,7 +38,8 @@ from autograder.stack.namespace import NODES, OWN_FOLDERS, make_root, own_addres
 from autograder.stack.procfs import family_pids
 from autograder.stack.program_sandbox import Sandbox
 from autograder.stack.reception import speaker
-from autograder.stack.shop import ShopSpec, serve
+from autograder.stack.shop import serve
+from autograder.stack.shop_spec import ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from autograder.stack.engine import EngineError
 from autograder.stack.local_sandbox import BWRAP_INSIDE
 from autograder.stack.model import CLIENTS, PROMETHEUS
 from autograder.stack.namespace import NODES, mount_points
-from autograder.stack.shop import ShopSpec
+from autograder.stack.shop_spec import ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from autograder.stack.engine import JOURNAL, OPT, EngineError
 from autograder.stack.namespace import system_mounts
-from autograder.stack.shop import DISK
+from autograder.stack.shop_spec import DISK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

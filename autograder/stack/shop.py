@@ -25,27 +25,22 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.conduct import WELL, Conduct
-from autograder.stack.engine import JOURNAL
 from autograder.stack.journal import forget
 from autograder.stack.service import drawing
+from autograder.stack.shop_spec import CHECKOUT_MARK, ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autograder.stack.dialects.dialect import Asked
-    from autograder.stack.model import Server
 
 NONCE_HEADER = "x-request-nonce"
 RECEIPT_HEADER = "x-receipt"
-CHECKOUT_MARK = "k"
-"""Last character of a receipt for a checkout, which no other receipt has: a balancer may have asked for less."""
 STATUS_PATH = "/-/status"
 METRICS_PATH = "/-/metrics"
-DISK = "/run/manyhands/disk"
 KILLED = 137
 
 NEW, KNOWN, STALE = range(3)
@@ -57,37 +52,6 @@ _MEMORY_AT_REST = 0.2
 _FORGET_EVERY = 1 << 16
 _LEDGER_BYTES = 64 * 1024
 _BLOCK = 4096
-
-
-@dataclass(frozen=True)
-class ShopSpec:
-    """What one shop process is told: its server's numbers and the address to listen on.
-
-    ``host`` is an IPv4 or IPv6 address, or ``unix:/path``; the other words are those of :class:`model.Server`.
-    """
-
-    name: str
-    host: str
-    port: int
-    workers: int
-    service_ms: float
-    page_ms: float
-    queue: int
-    service: str = "constant"
-    memory_mb: float = 512.0
-    speaks: str = "http"
-    certificate: str = ""
-    says: str = ""
-    journal: str = JOURNAL
-    disk: str = DISK
-
-    @classmethod
-    def of(cls, server: Server, host: str) -> ShopSpec:
-        """The spec for ``server`` at address ``host``."""
-        return cls(
-            *(server.name, host, server.port, server.workers, server.service_ms, server.page_ms, server.queue),
-            *(server.service, server.memory_mb, server.speaks, server.certificate, server.says),
-        )
 
 
 class Shop:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.model import CLIENTS, Door
-from autograder.stack.shop import CHECKOUT_MARK
+from autograder.stack.shop_spec import CHECKOUT_MARK
 from autograder.traffic import load
 from autograder.traffic.sample import Fate, Sample
 

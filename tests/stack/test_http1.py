@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from autograder.stack.dialects.http1 import HTTP1
 from autograder.stack.dialects.preface import UNDECIDED, header_length
-from autograder.stack.shop import Shop, ShopSpec
+from autograder.stack.shop import Shop
+from autograder.stack.shop_spec import ShopSpec
 from tests.loops import run
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from autograder.stack.journal import KEPT_BYTES, forget
 from autograder.stack.model import SERVICE_TIMES
 from autograder.stack.procfs import wait_until
 from autograder.stack.service import drawing
-from autograder.stack.shop import KILLED, ShopSpec
+from autograder.stack.shop import KILLED
+from autograder.stack.shop_spec import ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,8 @@ _SERVE = """
 import gc, json, sys
 gc.set_threshold(700, 1, 1)  # whatever nobody holds goes soon
 from autograder.stack import loop
-from autograder.stack.shop import ShopSpec, serve
+from autograder.stack.shop import serve
+from autograder.stack.shop_spec import ShopSpec
 loop.run(serve(ShopSpec(**json.loads(sys.argv[1])), int(sys.argv[2])))
 """
 Started = "Callable[..., OneShop]"
