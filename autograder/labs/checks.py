@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autograder.stack.running import RunningStack
     from autograder.traffic.sample import Sample
 
-VERSIONS = {"spread": 2, "one-down": 2, "peak": 2}
+VERSIONS = {"loads": 2, "spread": 2, "one-down": 2, "peak": 2}
 """Kind → its version, 1 where there is none: raise it when the kind answers differently."""
 
 _BATCHES = (1 / 12, 1 / 12, 5 / 6, 1.0, 1.0, 1.0)
