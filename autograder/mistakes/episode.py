@@ -70,6 +70,13 @@ class Visit:
 
 
 @dataclass(frozen=True)
+class Reloading:
+    """So many times, the config that runs is loaded again and one request is sent. The last deed of an episode."""
+
+    times: int = 18
+
+
+@dataclass(frozen=True)
 class During:
     """Deeds that are done while clients send without a pause.
 
@@ -80,7 +87,7 @@ class During:
     connections: int = 0
 
 
-Deed = Apply | Write | Signal | Restart | Say | SaveState | Visit | During
+Deed = Apply | Write | Signal | Restart | Say | SaveState | Visit | Reloading | During
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from autograder.judge.rollback import Aftermath, Failures, RollbackVerdict, judge_rollback
 from autograder.judge.spread import judge_spread
-from autograder.mistakes.episode import Apply, During, Restart, SaveState, Say, Signal, Visit, Write
+from autograder.mistakes.episode import Apply, During, Reloading, Restart, SaveState, Say, Signal, Visit, Write
 from autograder.stack.balancing import config_digest
 from autograder.stack.engine import EngineError
 from autograder.stack.model import Door
@@ -98,6 +98,8 @@ class _Player:
     held: int = 0
     asked: float = 0.0
     visited: bool = False
+    met: Sample | None = None
+    """What the first clients after each of many reloads met."""
 
     def __post_init__(self) -> None:
         self._words = (f"e{number}" for number in itertools.count(1))
@@ -129,6 +131,8 @@ class _Player:
             case Visit():
                 self.visited = True
                 self._send(self._first, self.cookies)
+            case Reloading():
+                self.met = merged([self._freshly_met(number) for number in range(deed.times)])
             case During():
                 (self._keeping if deed.connections else self._sending)(deed)
 
@@ -219,6 +223,11 @@ class _Player:
             ]
         )
 
+    def _freshly_met(self, number: int) -> Sample:
+        first = self._node(0)
+        self.running.apply(self.disk[first], first)
+        return send(self.running, self._second, self._second.browse(1, seed=number))
+
     def _doors(self) -> list[Door]:
         used = self.running.stack.balancers[: self.episode.balancers]
         return [Door(self.running.machines.address(one.name), one.port, self.episode.host) for one in used]
@@ -275,7 +284,7 @@ class _Player:
         wanted = self.disk[first.name] | ({first.config: self.episode.wanted.encode()} if self.episode.wanted else {})
         used = self.running.stack.balancers[: self.episode.balancers]
         markers = [marker for one in used for marker in self.running.loaded(one.name).markers]
-        arriving = self._send(self._second)
+        arriving = self.met or self._send(self._second)
         returning = self._send(self._first, self.cookies) if self.visited else None
         aftermath = Aftermath(
             wanted=config_digest(wanted),
