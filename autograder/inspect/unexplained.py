@@ -3,6 +3,9 @@
 The config is its own laboratory. Variants of it run in the same twin, each without a statement or with one written
 more plainly (:mod:`autograder.stack.proxies.edits`), and each gets traffic. What changes the shares is the cause: first
 every statement alone, then, if none of them does it alone, the smallest set of them (delta debugging).
+
+In ``--json`` each line found is an entry of ``mistakes`` like those of the catalogue, with ``"id": "unexplained"`` and
+``"observed": true``; ``message`` says what the shares become without it. There is no page of the catalogue about it.
 """
 
 from __future__ import annotations
