@@ -27,7 +27,7 @@ http {
     upstream one { server a:80; }
     server {
         listen 80;
-        set $x "${pool}b"; if ($uri ~ "^/a}") { return 403; }
+        set $x "${pool}b"; set $y ${x}c; if ($uri ~ "^/a}") { return 403; }
         location / {
             proxy_pass
                 http://$pool/;
@@ -58,6 +58,7 @@ def test_every_statement_of_nginx_that_is_no_skeleton_can_go() -> None:
         (5, "default shop", ""),
         (5, '"~^a{2}" one', ""),
         (13, 'set $x "${pool}b"', ""),
+        (13, "set $y ${x}c", ""),
         (13, 'if ($uri ~ "^/a}")', ""),
         (13, "return 403", ""),
         (14, "location /", ""),

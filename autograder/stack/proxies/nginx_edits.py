@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autograder.stack.proxies.nginx_syntax import Statement
 
 _TOKEN = re.compile(
-    r"""[\s]+|\#[^\n]*|[;{}]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:\$\{|\\.|[^\s;{}\\])(?:\$\{[^}]*\}|\\.|[^\s;{}\\])*""",
+    r"""[\s]+|\#[^\n]*|[;{}]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:\$\{[^}]*\}|\\.|[^\s;{}\\])+""",
     re.DOTALL,
 )
 _SKELETON = frozenset(
