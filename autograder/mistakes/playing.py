@@ -44,10 +44,12 @@ _AT_ONCE = 12
 _PATIENCE_S = 20.0
 _RELOAD = {"nginx": "HUP", "haproxy": "USR2"}
 _REFUSED = "[ALERT]"
-_KEPT_S = 4.0
+_KEPT_S = 6.0
 """So long clients go on sending over connections that they keep, while deeds are done beside them."""
 _KEPT_RATE = 100.0
 _SETTLED_S = 0.3
+_DRAINED_S = 2.0
+"""Old workers that end soon have ended after this; those that have not by then serve on."""
 
 
 @dataclass(frozen=True)
@@ -267,9 +269,11 @@ class _Player:
         requests = people.browse(math.ceil(_KEPT_S * _KEPT_RATE))
         with ThreadPoolExecutor(1, "traffic") as pool:
             sending = pool.submit(send, self.running, people, requests, rate=_KEPT_RATE, start=start)
-            time.sleep(start + 2 * deed.connections / _KEPT_RATE - time.monotonic())  # everybody has connected
+            connected = start + 2 * deed.connections / _KEPT_RATE
+            time.sleep(max(0.0, connected - time.monotonic()))
             for one in deed.deeds:
                 self.do(one)
+            self.running.balancer().wait_drained(_DRAINED_S)
             done = time.monotonic()
             workers = [worker for worker in self.running.runtime().workers if worker.draining]
             self.old_workers, self.held = len(workers), sum(worker.connections for worker in workers)
