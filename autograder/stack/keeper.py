@@ -153,7 +153,7 @@ class Keeper:
         prepare = functools.partial(self._enter_and_limit, node.name)
         sandbox = Sandbox(self.bwrap, node.folder, node.mounts, request["writable"])
         try:
-            await self.programs.start(request["program"], sandbox, request["disk"], prepare)
+            await self.programs.start(request["program"], sandbox, request["disk"], request["processes"], prepare)
         finally:
             sandbox.close()
 

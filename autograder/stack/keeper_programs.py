@@ -14,7 +14,8 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from autograder.stack.children import told
+from autograder.stack.children import fork, told
+from autograder.stack.pid_room import limit_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _LONGEST = 128 << 20
 """Bytes of a line from a warden: all that a program left behind."""
 _COMPLAINT = 4096
+_SPARE_PROCESSES = 64
+"""The kernel refuses later than the warden ends: so it is the warden who says why."""
 
 
 @dataclass
@@ -42,7 +45,9 @@ class Programs:
         self._running: dict[int, _Program] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, number: int, sandbox: Sandbox, disk: int, prepare: Callable[[], None]) -> None:
+    async def start(
+        self, number: int, sandbox: Sandbox, disk: int, processes: int, prepare: Callable[[], None]
+    ) -> None:
         """Start a warden; returns when its sandbox is there. Raises :class:`RuntimeError` with bubblewrap's words."""
         info, telling = os.pipe()
         complaints = os.memfd_create("complaints")
@@ -68,6 +73,8 @@ class Programs:
             why = os.pread(complaints, _COMPLAINT, 0).decode(errors="replace").strip()
             os.close(complaints)
             raise RuntimeError(f"the sandbox of a program did not start: {why}")
+        warden = json.loads(answer)["child-pid"]
+        _make_room(warden, processes)
         assert process.stdin is not None
         assert process.stdout is not None
         loop = asyncio.get_running_loop()
@@ -75,7 +82,7 @@ class Programs:
         orders = asyncio.StreamWriter(transport, protocol, None, loop)
         words = asyncio.StreamReader(limit=_LONGEST)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), process.stdout)
-        program = self._running[number] = _Program(process, json.loads(answer)["child-pid"], orders)
+        program = self._running[number] = _Program(process, warden, orders)
         task = loop.create_task(self._listen(number, program, words, complaints))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -108,6 +115,17 @@ class Programs:
         if program is not None:
             _kill(program.warden)
             await program.gone.wait()
+
+
+def _make_room(warden: int, processes: int) -> None:
+    """Where the kernel cannot, the warden's own look at the number of processes is what there is."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(fork(lambda: _quietly(warden, processes)), 0)
+
+
+def _quietly(warden: int, processes: int) -> None:
+    with contextlib.suppress(OSError):
+        limit_processes(warden, processes + _SPARE_PROCESSES)
 
 
 def _kill(pid: int) -> None:

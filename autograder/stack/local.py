@@ -167,7 +167,8 @@ class LocalMachines:
         number = next(self._ids)
         self._programs_heard[number] = hear
         try:
-            self._ask("supervise", node=node, program=number, writable=list(job.writable), disk=job.disk_bytes)
+            sizes = {"disk": job.disk_bytes, "processes": job.processes}
+            self._ask("supervise", node=node, program=number, writable=list(job.writable), **sizes)
         except BaseException:
             del self._programs_heard[number]
             raise

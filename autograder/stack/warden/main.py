@@ -33,9 +33,10 @@ _SPARE_MEMORY = 64 * _MIB
 _STACK = 2 * _MIB
 """Of each thread; it counts as memory before it is used."""
 _MOST_DESCRIPTORS = 256
-_LAST_S = 5.0
+_LAST_S, _BETWEEN_S = 10.0, 0.002
 _DISKS = (work.WORK, "/tmp", "/dev/shm")
 _VISITORS = 16
+_REAPED_AT_ONCE = 64
 
 
 class Warden:
@@ -138,9 +139,12 @@ class Warden:
             if len(self.visitors) < _VISITORS:
                 for descriptor in self.listening:
                     poll.register(descriptor, select.POLLIN)
-            for descriptor, _ in poll.poll(self._until_next_look() * 1000):
+            heard = poll.poll(self._until_next_look() * 1000)
+            self._look()  # first, because a flood of anything must not keep us from seeing it
+            for descriptor, _ in heard:
                 self._hear(descriptor)
-            self._reap()
+            self._reap(_REAPED_AT_ONCE)
+        if self.status is not None:
             self._look()
 
     def _until_next_look(self) -> float:
@@ -148,7 +152,7 @@ class Warden:
 
     def _look(self) -> None:
         now = time.monotonic()
-        self.use.look(int(self.limits["memory_mb"] * _MIB))
+        self.use.look(int(self.limits["memory_mb"] * _MIB), int(self.limits["processes"]))
         if self.stop_at and now >= self.stop_at:
             self.ended_by = "stopped"
         elif self.status is None:
@@ -238,8 +242,8 @@ class Warden:
                 self.stop_at = time.monotonic() + order["stop"]
                 _signal(self.pid, signal.SIGTERM)
 
-    def _reap(self) -> None:
-        while True:
+    def _reap(self, most: int = 1 << 22) -> None:
+        for _ in range(most):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -287,15 +291,12 @@ class Warden:
         deadline = time.monotonic() + _LAST_S
         while time.monotonic() < deadline:
             try:
-                os.kill(-1, signal.SIGKILL)  # everything but process 1, which we are
+                os.kill(-1, signal.SIGKILL)  # everything but process 1, which we are; nothing is born while it dies
+                self._reap()
+                time.sleep(_BETWEEN_S)
             except ProcessLookupError:
-                pass
-            try:
-                pid, status = os.waitpid(-1, 0)
-            except ChildProcessError:
+                self._reap()
                 return
-            if pid == self.pid:
-                self.status = status
 
     def say(self, message: dict[str, Any]) -> None:
         """Tell the engine."""

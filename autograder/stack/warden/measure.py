@@ -24,13 +24,18 @@ class Use:
         self.memory = 0
         self.peak_memory = 0
 
-    def look(self, enough: int) -> None:
-        """Measure. ``enough`` are bytes of memory below which pages shared by several need not be told apart."""
+    def look(self, enough: int, most: int) -> None:
+        """Measure. ``enough`` are bytes of memory below which pages shared by several need not be told apart.
+
+        Where there are more than ``most`` processes, nothing else is looked at: each moment brings more.
+        """
         running: list[str] = []
         threads = ticks = pages = 0
-        for pid in os.listdir("/proc"):
-            if not pid.isdigit() or pid == "1":
-                continue
+        pids = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+        self.processes = len(pids)
+        if self.processes > most:
+            return
+        for pid in pids:
             try:
                 with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
                     fields = file.read().rpartition(") ")[2].split()

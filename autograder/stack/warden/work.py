@@ -46,6 +46,7 @@ class Left:
 
     def read(self, folder: str) -> None:
         """Read all of a folder."""
+        os.chmod(folder, 0o700)  # its owner may have closed it
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             self._walk(root, "", 0)
@@ -68,8 +69,10 @@ class Left:
             try:
                 kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
                 if stat.S_ISDIR(kind) and depth < _DEEPEST:
+                    os.chmod(name, 0o700, dir_fd=folder)  # nobody else is left who could put a link there
                     self._enter(folder, name, path, depth)
                 elif stat.S_ISREG(kind):
+                    os.chmod(name, 0o600, dir_fd=folder)
                     self._take(folder, name, path)
                 else:
                     self._leave_out(path, "it is too deep" if stat.S_ISDIR(kind) else "it is no plain file")
