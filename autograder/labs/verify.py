@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from autograder.labs.lab import Lab
     from autograder.labs.verdict import Verdict
 
+TRIES: Final = 3
+"""How often a folder is examined at most when the engine fails."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -202,7 +204,14 @@ def _end_with(parent: int) -> None:
 
 
 def _prove(task: _Task) -> Proof:
-    return replace(prove(task.lab, task.expected, task.engine), run=task.run)
+    """One proof. When the engine fails, which says nothing about the lab, it is tried again, as in grading."""
+    for tried in range(1, TRIES + 1):
+        try:
+            return replace(prove(task.lab, task.expected, task.engine), run=task.run)
+        except EngineError:
+            if tried == TRIES:
+                raise
+    raise AssertionError("unreachable")
 
 
 def expectations(lab: Lab) -> Iterator[Expected]:
