@@ -296,7 +296,7 @@ _HOG = (
         _http("access_log /dev/shm/a;"),
         'open() "/dev/shm/a" failed',
     ),
-    _attack("includes-itself", "Includes itself without end", _top("include nginx.conf;"), "the check ended"),
+    _attack("includes-itself", "Includes itself without end", _top("include nginx.conf;"), "include itself"),
     _attack("includes-endless-files", "Includes files without end", _top("include /dev/zero;"), "", LOADS),
     _attack(
         "deep-blocks",

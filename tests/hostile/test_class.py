@@ -92,15 +92,25 @@ def test_one_class_of_every_attack_and_two_honest_learners(places: Places, monke
     assert {one.name: got[one.name] for one in (*ATTACKS, *CONFIGS) if got[one.name] > one.deserves} == {}
     assert {one.name: words[one.name][:300] for one in (*ATTACKS, *CONFIGS) if one.says not in words[one.name]} == {}
 
-    nbgrader(places, "generate_feedback", LAB, "--student=script-in-the-words")
-    page = (places.course / "feedback" / "script-in-the-words" / LAB / f"{LAB}.html").read_text()
-    script = page[page.index("alert(") - 200 :]
+
+@pytest.mark.slow
+def test_feedback_holds_nothing_that_acts(places: Places) -> None:
+    """Both for a browser and for a terminal."""
+    corpus = {one.name: one for one in (*ATTACKS, *CONFIGS)}
+    for name in ("script-in-the-words", "characters-that-act"):
+        corpus[name].change(hand_in(places, name, b"deserves nothing"))
+    report = grade(places.home, [LAB], ask=by_word_or_traffic, jobs=2)
+    check_nobody_is_harmed(places, report)
+    assert not {"\x1b", "\x07", "\u202e", "\u2066"} & set(report.table())
+
+    nbgrader(places, "generate_feedback", LAB)
+    pages = {path.parts[-3]: path.read_text() for path in places.course.glob(f"feedback/*/*/{LAB}.html")}
+    script = pages["script-in-the-words"][pages["script-in-the-words"].index("alert(") - 200 :]
     assert "<script>alert('ACTED')" not in script
     assert "onerror=alert(1)&gt;" in script or "onerror" not in script
     assert 'href="javascript' not in script
-    nbgrader(places, "generate_feedback", LAB, "--student=characters-that-act")
-    page = (places.course / "feedback" / "characters-that-act" / LAB / f"{LAB}.html").read_text()
-    assert not {"\x1b", "\x07", "\u202e", "\u2066"} & set(page)
+    assert "unknown directive" in pages["characters-that-act"]
+    assert not {"\x1b", "\x07", "\u202e", "\u2066"} & set(pages["characters-that-act"])
 
 
 @pytest.mark.slow
