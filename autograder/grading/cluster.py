@@ -32,6 +32,10 @@ _LOOK_SECONDS: Final = 2.0
 """How often workers that came, went or hang are looked for while nothing happens."""
 _ALONE_SECONDS: Final = 60.0
 """How long a cluster may be without any worker before we stop waiting."""
+_TLS: Final = (
+    "start one with --protocol tls, and name the certificates here, too: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+    "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and …__CLIENT__KEY"
+)
 
 Say = Callable[[str], None]
 
@@ -249,7 +253,7 @@ def _connect(address: str) -> Any:
             "no Dask scheduler answers",
             where=address,
             why=" ".join(str(error).split())[:300],
-            remedy="start one: .venv/bin/dask scheduler --host 127.0.0.1",
+            remedy=_TLS if address.startswith("tls:") else "start one: .venv/bin/dask scheduler --host 127.0.0.1",
         ) from error
 
 
