@@ -32,6 +32,9 @@ MOST = 18_900
 """Requests of one run, at most."""
 _AT_ONCE = {"http/1.1": 32, "h2": 32, "tcp": 128}
 """Requests under way, by protocol: what waits to see who speaks first makes each connection take seconds."""
+_TIMEOUT_S = 5.0
+_PATIENCE_S = 30.0
+"""For the answer of servers that are kept busy on purpose."""
 _SETTLING_S = 4.0
 """So long a balancer may take, once started, until it knows its servers (those it finds by DNS, say)."""
 _PAUSE_S = 0.2
@@ -230,6 +233,7 @@ class Measuring:
                 people,
                 mine,
                 concurrency=concurrency or _AT_ONCE[leg.door.protocol],
+                timeout=_PATIENCE_S if concurrency else _TIMEOUT_S,
                 door=leg.door,
                 cookies=cookies[leg.door.host],
             )
