@@ -18,7 +18,7 @@ COMMANDS = {
     for match in re.finditer(r"\./manyhands ([\w-]+)(?: ([\w-]+))?", text)
 }
 VERBS = sorted({verb for _, verb, _ in COMMANDS})
-LABS = sorted({word for _, verb, word in COMMANDS if verb in {"grade", "verify"} and word})
+LABS = sorted({word for _, verb, word in COMMANDS if verb in {"grade", "verify", "report"} and word and word[0] != "-"})
 
 
 def test_pages_name_commands() -> None:
