@@ -135,7 +135,7 @@ def _rows(
 def _row(prover: Prover, mistake: Mistake, example: Example, said: Mapping[str, Mapping[str, frozenset[str]]]) -> Row:
     claims = tuple(prover.claims(example))
     main = MAIN[example.proxy]
-    files = {main: example.config.encode()}
+    files = {main: example.config.encode(), **{path: text.encode() for path, text in example.files.items()}}
     read = find_mistakes(files, main, example.proxy, example.capacity)
     # Nobody can tell `inspect` about a machine that the config does not name.
     named = {server: number for server, number in (example.capacity or {}).items() if server in example.config}

@@ -95,7 +95,8 @@ class Prover:
 
     def _sample(self, example: Example, clients: str) -> Sample:
         running = self._stack(example.proxy)
-        applied = running.apply({running.stack.balancer.config: example.config.encode()})
+        beside = {path: text.encode() for path, text in example.files.items()}
+        applied = running.apply({running.stack.balancer.config: example.config.encode(), **beside})
         assert applied.ok, applied.faults
         people, cookies = _crowd(example, clients), Cookies()
         requests = _asked(example, people)
