@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -44,10 +45,11 @@ c.Execute.timeout = 600
 
 @dataclass(frozen=True)
 class Graded:
-    """One command over one class: seconds of wall clock, megabytes at the worst moment, student → points."""
+    """One command over one class: seconds of wall clock, of all processors, megabytes at worst, student → points."""
 
     submissions: int
     seconds: float
+    cpu_s: float
     peak_mb: float
     points: Mapping[str, float]
 
@@ -74,8 +76,8 @@ def measure(say: Callable[[str], None], sizes: Sequence[int] = SIZES, jobs: int 
     differ = {name: pair for name, pair in differ.items() if pair[0] != pair[1]}
     return {
         "submissions": sizes[0],
-        "stock": {"per_minute": stock.per_minute, "seconds": stock.seconds, "peak_mb": stock.peak_mb},
-        "ours": {"per_minute": ours[0].per_minute, "seconds": ours[0].seconds, "peak_mb": ours[0].peak_mb},
+        "stock": _summary(stock),
+        "ours": _summary(ours[0]),
         "ratio": round(ours[0].per_minute / stock.per_minute, 2),
         "points_that_differ": differ,
         "sizes": _growth(ours),
@@ -86,7 +88,7 @@ def report(found: dict[str, Any]) -> str:
     """The same for people."""
     lines = [
         f"{name:<6} {found[name]['per_minute']:>6.1f} submissions a minute   {found[name]['seconds']:>7.1f} s for "
-        f"{found['submissions']}   {found[name]['peak_mb']:>5.0f} MB"
+        f"{found['submissions']}   {found[name]['cpu_s']:>6.1f} s of processor   {found[name]['peak_mb']:>5.0f} MB"
         for name in ("stock", "ours")
     ]
     lines += [f"ratio  {found['ratio']:.1f}", ""]
@@ -113,6 +115,10 @@ def submissions(lab: Lab, count: int) -> Iterable[tuple[str, dict[str, bytes]]]:
         yield f"student{number:04}", changed
 
 
+def _summary(run: Graded) -> dict[str, float]:
+    return {"per_minute": run.per_minute, "seconds": run.seconds, "cpu_s": run.cpu_s, "peak_mb": run.peak_mb}
+
+
 def _growth(runs: Sequence[Graded]) -> list[dict[str, Any]]:
     rows = []
     for number, run in enumerate(runs):
@@ -122,6 +128,7 @@ def _growth(runs: Sequence[Graded]) -> list[dict[str, Any]]:
             {
                 "submissions": run.submissions,
                 "seconds": run.seconds,
+                "cpu_s": run.cpu_s,
                 "extra_s": None if extra is None else round(extra, 3),
                 "peak_mb": run.peak_mb,
             }
@@ -145,8 +152,8 @@ def _with_ours(lab: Lab, count: int, jobs: int) -> Graded:
         for student, files in submissions(lab, count):
             _write(places.submitted(student, lab.slug), {**files, f"{lab.slug}.ipynb": blank})
         command = [sys.executable, "-P", "-m", "autograder", "grade", lab.slug, "--jobs", str(jobs), "--json"]
-        seconds, peak, _ = _timed(command, Path(folder), environment)
-        return Graded(count, seconds, peak, _points(places.course / "gradebook.db", lab.slug))
+        seconds, cpu, peak = _timed(command, Path(folder), environment)
+        return Graded(count, seconds, cpu, peak, _points(places.course / "gradebook.db", lab.slug))
 
 
 def _with_stock(lab: Lab, count: int) -> Graded:
@@ -162,8 +169,8 @@ def _with_stock(lab: Lab, count: int) -> Graded:
         released = (course / "release" / lab.slug / f"{lab.slug}.ipynb").read_bytes()
         for student, files in submissions(lab, count):
             _write(course / "submitted" / student / lab.slug, {**files, f"{lab.slug}.ipynb": released})
-        seconds, peak, _ = _timed([*nbgrader, "autograde", lab.slug, "--create"], course, environment)
-        return Graded(count, seconds, peak, _points(course / "gradebook.db", lab.slug))
+        seconds, cpu, peak = _timed([*nbgrader, "autograde", lab.slug, "--create"], course, environment)
+        return Graded(count, seconds, cpu, peak, _points(course / "gradebook.db", lab.slug))
 
 
 def _notebook(lab: Lab) -> bytes:
@@ -196,9 +203,10 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).write_bytes(data)
 
 
-def _timed(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[float, float, str]:
-    """Seconds, megabytes at the worst moment, and what the command printed."""
+def _timed(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[float, float, float]:
+    """Seconds of wall clock, seconds of all processors, and megabytes at the worst moment."""
     with tempfile.TemporaryFile() as out:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.monotonic()
         process = subprocess.Popen(
             command, cwd=folder, env=dict(environment), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
@@ -210,7 +218,9 @@ def _timed(command: Sequence[str], folder: Path, environment: Mapping[str, str])
         text = out.read().decode(errors="replace")
     if code:
         raise ManyHandsError(f"{' '.join(command[1:5])} ended with code {code}", why=text.strip()[-500:])
-    return seconds, round(memory.peak_mb, 1), text
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, round(cpu, 2), round(memory.peak_mb, 1)
 
 
 def _points(gradebook: Path, lab: str) -> dict[str, float]:
