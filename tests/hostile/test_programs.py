@@ -148,7 +148,7 @@ for path in ("/run/manyhands/journal/app1", "/run/manyhands/marker/marker.conf",
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "a") as file: file.write("0 forged\\n" * 100)
 for folder, folders, names in os.walk("/"):
-    folders[:] = [name for name in folders if f"{folder}/{name}" not in ("//proc", "//usr", "//run", "//sys")]
+    folders[:] = [name for name in folders if f"{folder}/{name}" not in ("//proc", "//usr", "//opt", "//run", "//sys")]
     if any("journal" in name for name in folders + names): gained(folder)
 """,
     "kills everything": """
@@ -226,7 +226,10 @@ def test_an_attack_gains_nothing(twin: RunningStack, name: str) -> None:
 ENDED = {
     "bomb that leaves": ("processes", "while True:\n  if not os.fork(): os.setsid(); os.fork()"),
     "zombies": ("processes", "for n in range(200): os.fork() or os._exit(0)\ntime.sleep(60)"),
-    "shared memory": ("memory", "import mmap\nm = mmap.mmap(-1, 200 << 20)\nm.write(b'x' * (200 << 20))"),
+    "shared memory": (
+        "memory",
+        "import mmap\nm = mmap.mmap(-1, 200 << 20)\n[m.write(b'x' * (1 << 20)) for n in range(200)]",
+    ),
     "one huge file": ("file", "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nopen('x', 'wb').truncate(1 << 40)"),
     "disk of many": ("disk", "for n in range(999): open(f'/tmp/{n}', 'w')\ntime.sleep(60)"),
     "words without end": ("output", "while True: print('\\x1b[2J' * 1000)"),
