@@ -17,7 +17,7 @@ from autograder.traffic.clients import population
 from tests.grading.course import LAB, Learner, config, expected, hand_in, nbgrader, records, scores
 
 pytestmark = pytest.mark.usefixtures("same_folder")
-WRONG = "only-the-hash"
+WRONG = "weight-kept"
 
 
 def total(places: Places, student: str) -> float:
