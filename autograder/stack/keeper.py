@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _LOG_KEPT = 256 * 1024
 _TIMED_OUT = 124
 _TMP_BYTES = 64 * 1024 * 1024
+_SHARED_BYTES = 4 * 1024 * 1024
 _LINE_LIMIT = 64 * 1024 * 1024
 _RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
 """What a balancer may do in its sandbox: as much as in a container. Only one uid exists there."""
@@ -233,7 +234,9 @@ class Keeper:
             *("--ro-bind", f"{OPT}/nginx", f"{OPT}/nginx", "--ro-bind", f"{OPT}/haproxy", f"{OPT}/haproxy"),
             *("--dev", "/dev", *quiet_proc(), "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"),
             *own,
-            *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),  # a log in /dev would fill memory
+            # HAProxy hands on its start-up messages in shared memory; a log elsewhere in /dev would fill memory.
+            *("--size", str(_SHARED_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
+            *("--remount-ro", "/", "--chdir", "/tmp"),
         ]
 
     def _watch(self, pid: int, node: _Node | None, done: Callable[[int], None] | None = None) -> None:
