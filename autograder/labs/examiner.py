@@ -89,7 +89,6 @@ def _verdicts(
     findings = tuple(
         dataclasses.replace(finding, file=CONFIG_FOLDER + finding.file) for finding in read_findings(lab.stack, config)
     )
-    dice = random.Random(seed)
     with open_stack(lab.stack, engine) as running:
         applied = running.apply(config)
         fresh = True
@@ -108,7 +107,7 @@ def _verdicts(
                     running=running,
                     findings=findings,
                     populations=check.clients + (check.hidden if hidden else ()),
-                    victim=_victim(lab, dice if seed else None),
+                    victim=_victim(lab, check, seed),
                     seed=seed,
                     make_whole=functools.partial(_make_whole, running, config),
                 )
@@ -133,9 +132,10 @@ def _make_whole(running: RunningStack, config: Mapping[str, bytes]) -> None:
     running.apply(config)
 
 
-def _victim(lab: Lab, dice: random.Random | None) -> str:
+def _victim(lab: Lab, check: Check, seed: int) -> str:
+    """The server that dies: the same one whether the check is asked alone or after others."""
     names = [server.name for server in lab.stack.servers]
-    return dice.choice(names) if dice else names[min(1, len(names) - 1)]
+    return random.Random(f"{seed} {check.name}").choice(names) if seed else names[min(1, len(names) - 1)]
 
 
 def _loads(check: Check, faults: tuple[ConfigFault, ...], attempts: int, remark: str) -> Verdict:
