@@ -18,6 +18,8 @@ COURSE = ROOT / "course"
 SOURCES = sorted(path for path in COURSE.rglob("*.md"))
 WRITTEN = [path.relative_to(COURSE).with_suffix(".html").as_posix() for path in SOURCES]
 GENERATED = [
+    "instructors/attacks.html",
+    "instructors/mishaps.html",
     "field-guide/index.html",
     "field-guide/directives.html",
     *(f"field-guide/{mistake.slug}.html" for mistake in mistakes()),
