@@ -59,7 +59,7 @@ def mishaps() -> str:
     """Every mishap of the corpus, as Markdown."""
     return f"""---
 description: >-
-  {len(MISHAPS)} accidents that happen to honest learners, from a copied cell to a file in the wrong folder, and cost nothing.
+  {len(MISHAPS)} accidents of honest learners, from a copied cell to a file in the wrong folder, which cost nothing.
 ---
 
 # What may go wrong, and costs nothing
