@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _PARTS: dict[str, list[list[str]]] = {
     "lint": [["ruff", "check", "--quiet", "."], ["ruff", "format", "--check", "--quiet", "."]],
     "types": [["mypy", "--strict", "autograder"]],
-    "unit": [["pytest", "-n", "auto", "--dist", "loadgroup"]],
+    "unit": [["pytest", "-n", "auto", "--dist", "loadgroup", "--durations", "30"]],
 }
 
 
