@@ -64,7 +64,7 @@ def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Fin
             yield finding(MISTAKE.slug, pool.name, said[-1].words, message, MISTAKE.mend)
 
 
-_SELDOM = "check inter 10s"
+_SELDOM = "check inter 1m"
 
 
 MISTAKE = Mistake(

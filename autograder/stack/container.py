@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,8 @@ DOOR_PORT = 7000
 _UNIX = "unix:"
 _NODE = "/node"
 _PATIENCE = 30.0
+_RACED = re.compile(r"flush request: No such process\n.*-:1\b", re.DOTALL)
+"""What ``ip`` says when the kernel took away what its first line was to take away; nothing was done yet."""
 
 
 async def be_clients(order: dict[str, Any]) -> None:
@@ -68,6 +71,8 @@ def _furnish(order: dict[str, Any], devices: dict[str, str]) -> None:
         batch = "\n".join(line.removeprefix(f"{family} ") for line in lines if line.startswith(family))
         if batch:
             made = subprocess.run(["ip", family, "-batch", "-"], input=batch, capture_output=True, text=True)
+            if _RACED.search(made.stderr):
+                made = subprocess.run(["ip", family, "-batch", "-"], input=batch, capture_output=True, text=True)
             if made.returncode:
                 sys.exit(f"the network could not be set up: {made.stderr.strip()}")
 

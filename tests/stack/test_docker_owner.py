@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 TWO = Stack("two", (Balancer("lb", "nginx"),), (Server("app1"), Server("app2")))
 PACKAGE = Path(autograder.__file__).parent
-PARTS = 5 + 2 + 5
-"""What it is made of: containers (the balancer has two), networks, volumes."""
+PARTS = 5 + 2 + 6
+"""What it is made of: containers (the balancer has two), networks, volumes (one of them the balancer's config)."""
 
 
 @pytest.fixture
