@@ -10,6 +10,7 @@ import dataclasses
 import os
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -302,7 +303,7 @@ def test_the_machine_and_its_owner_are_out_of_reach(twin: RunningStack, tmp_path
         for thread in threads:
             thread.start()
         code = f"""
-for path in ({str(tmp_path / "gradebook.db")!r}, "/etc/shadow-", "/root/.bashrc", {__file__!r}):
+for path in ({str(tmp_path / "gradebook.db")!r}, "/etc/shadow-", {str(Path.home() / ".bashrc")!r}, {__file__!r}):
     if b"instructors" in (read(path) or b""): gained(path)
 if {SECRET!r} in str(os.environ): gained("environment")
 for where in ("\\0" + {name[1:]!r}, {str(tmp_path / "examiner.sock")!r}, "/var/run/docker.sock", "/run/docker.sock"):

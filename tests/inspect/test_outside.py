@@ -74,7 +74,7 @@ HOSTILE: dict[str, tuple[str, str, int | None]] = {
     ),
     "includes from everywhere": (
         "nginx.conf",
-        configs.nginx(SERVERS, more="include ../../*.secret; include OUT/*.conf; include /root/*.conf;"),
+        configs.nginx(SERVERS, more="include ../../*.secret; include OUT/*.conf; include /home/*/*.conf;"),
         0,
     ),
     "loads code": ("nginx.conf", "load_module OUT/evil.so;\n" + configs.nginx(SERVERS), 2),
