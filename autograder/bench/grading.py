@@ -143,11 +143,7 @@ def _with_ours(lab: Lab, count: int, jobs: int) -> Graded:
 
         places = Places(Path(folder))
         environment = {**os.environ, "MANYHANDS_HOME": folder, "MANYHANDS_SEED": "none"}
-        os.environ["MANYHANDS_SEED"] = "none"  # everybody has the lab as it is written
-        try:
-            prepare_class(places.home)
-        finally:
-            del os.environ["MANYHANDS_SEED"]
+        prepare_class(places.home, seed="none")  # everybody has the lab as it is written
         blank = (places.release(lab.slug) / f"{lab.slug}.ipynb").read_bytes()
         for student, files in submissions(lab, count):
             _write(places.submitted(student, lab.slug), {**files, f"{lab.slug}.ipynb": blank})

@@ -31,7 +31,7 @@ def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = shared / "prepared"
     with (shared / "prepared.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        prepare_class(home, [LAB], seed="none")  # a test may have taken the environment's word away
+        prepare_class(home, [LAB], seed="none")  # tests know the lab as it is written
     return home
 
 
