@@ -18,7 +18,7 @@ from autograder.traffic.states import in_state
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from autograder.mistakes.mistake import Example
+    from autograder.mistakes.mistake import Example, LookAlike
     from autograder.stack.running import RunningStack
     from autograder.traffic.clients import Population, Request
     from autograder.traffic.sample import Sample
@@ -54,7 +54,7 @@ class Claim:
 
 
 class Prover:
-    """Measures claims on stacks of its own, a running one for each balancer. A context manager."""
+    """Sends cases their traffic on stacks of its own, a running one for each balancer. A context manager."""
 
     def __init__(self) -> None:
         self._open = contextlib.ExitStack()
@@ -68,6 +68,25 @@ class Prover:
         """End its stacks."""
         self._open.close()
 
+    def stack(self, proxy: str) -> RunningStack:
+        """The running stack behind that balancer, started when it is asked for."""
+        if proxy not in self._stacks:
+            plan = Stack(f"claims-{proxy}", (Balancer("balancer", proxy),), _SERVERS)
+            self._stacks[proxy] = self._open.enter_context(open_stack(plan))
+        return self._stacks[proxy]
+
+    def sample(self, case: Example | LookAlike, clients: str) -> Sample:
+        """What becomes of :data:`REQUESTS` requests of a case's traffic, in its state."""
+        running = self.stack(case.proxy)
+        applied = running.apply(folder(running, case))
+        assert applied.ok, applied.faults
+        people, cookies = _crowd(case, clients), Cookies()
+        requests = _asked(case, people)
+        if case.acquainted:
+            send(running, people, requests, concurrency=case.concurrency, host=case.host, cookies=cookies)
+        with in_state(running, case.state, case.victim):
+            return send(running, people, requests, concurrency=case.concurrency, host=case.host, cookies=cookies)
+
     def claims(self, example: Example, tries: int = 3) -> Iterator[Claim]:
         """Every claim of an example. What hangs on a balancer's own clock is tried again if it does not show."""
         for clients in example.share:
@@ -78,62 +97,49 @@ class Prover:
                     break
 
     def _measured(self, example: Example, clients: str) -> Claim:
-        sample = self._sample(example, clients)
+        sample = self.sample(example, clients)
         got = {server: count / REQUESTS for server, count in sorted(sample.counts().items())}
         claimed = example.share[clients]
         seen = {one: max(got.values(), default=0.0) if one == ANY_ONE else got.get(one, 0.0) for one in claimed}
         failed = sample.failed / REQUESTS
-        worst = max(claimed, key=lambda one: abs(seen[one] - claimed[one]) - _allowed(example, clients, claimed[one]))
+        worst = max(claimed, key=lambda one: abs(seen[one] - claimed[one]) - allowed(example, clients, claimed[one]))
         return Claim(
             clients,
             claimed,
             {**got, **{one: part for one, part in seen.items() if one != ANY_ONE}},
             failed,
             abs(seen[worst] - claimed[worst]),
-            _allowed(example, clients, claimed[worst]),
+            allowed(example, clients, claimed[worst]),
         )
 
-    def _sample(self, example: Example, clients: str) -> Sample:
-        running = self._stack(example.proxy)
-        beside = {path: text.encode() for path, text in example.files.items()}
-        applied = running.apply({running.stack.balancer.config: example.config.encode(), **beside})
-        assert applied.ok, applied.faults
-        people, cookies = _crowd(example, clients), Cookies()
-        requests = _asked(example, people)
-        more = {"concurrency": example.concurrency, "host": example.host}
-        if example.acquainted:
-            send(running, people, requests, cookies=cookies, **more)  # type: ignore[arg-type]
-        with in_state(running, example.state, example.victim):
-            return send(running, people, requests, cookies=cookies, **more)  # type: ignore[arg-type]
 
-    def _stack(self, proxy: str) -> RunningStack:
-        if proxy not in self._stacks:
-            plan = Stack(f"claims-{proxy}", (Balancer("balancer", proxy),), _SERVERS)
-            self._stacks[proxy] = self._open.enter_context(open_stack(plan))
-        return self._stacks[proxy]
+def folder(running: RunningStack, case: Example | LookAlike) -> dict[str, bytes]:
+    """A case's config folder."""
+    files = {path: text.encode() for path, text in case.files.items()}
+    return {running.stack.balancer.config: case.config.encode(), **files}
 
 
-def _crowd(example: Example, clients: str) -> Population:
+def _crowd(case: Example | LookAlike, clients: str) -> Population:
     people = population(clients)
-    return replace(people, clients=people.clients[: example.crowd or None])
+    return replace(people, clients=people.clients[: case.crowd or None])
 
 
-def _asked(example: Example, people: Population) -> tuple[Request, ...]:
-    if example.pages == "checkout":
+def _asked(case: Example | LookAlike, people: Population) -> tuple[Request, ...]:
+    if case.pages == "checkout":
         return people.check_out(REQUESTS)
-    if example.pages.startswith("/"):
-        return replace(people, stream=example.pages).browse(REQUESTS)
+    if case.pages.startswith("/"):
+        return replace(people, stream=case.pages).browse(REQUESTS)
     return people.browse(REQUESTS)
 
 
-def _allowed(example: Example, clients: str, part: float) -> float:
+def allowed(case: Example | LookAlike, clients: str, part: float) -> float:
     """How far chance moves a share that is claimed to be ``part``: 4.5 standard deviations, once in 150,000 claims.
 
     Round robin leaves nothing to chance but where it begins; a hash deals clients out, or requests if each is a key.
     """
-    edge = 2 * example.concurrency / REQUESTS + example.within
-    if not _CHANCE[example.proxy].search(example.config):
+    edge = 2 * case.concurrency / REQUESTS + case.within
+    if not _CHANCE[case.proxy].search(case.config):
         return edge
-    per_request = _EACH_REQUEST.search(example.config) or example.pages == "checkout"
-    units = REQUESTS if per_request else len(_crowd(example, clients).clients)
+    per_request = _EACH_REQUEST.search(case.config) or case.pages == "checkout"
+    units = REQUESTS if per_request else len(_crowd(case, clients).clients)
     return edge + 4.5 * math.sqrt(part * (1 - part) / units)

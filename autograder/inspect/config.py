@@ -71,7 +71,7 @@ class Reader:
         if _is_folder(name):
             raise ConfigError(
                 "there is no nginx.conf and no haproxy.cfg in or below this folder",
-                where=shown(name),
+                where=printable(name),
                 remedy="name the file that the balancer is started with",
             )
         return self._file(Path(name))
@@ -87,8 +87,8 @@ class Reader:
         return Config("-", {MAIN[kind]: text}, MAIN[kind], kind, _marked(text, kind))
 
     def _file(self, path: Path) -> Config:
-        text = _checked(_plain_file(path), shown(str(path)))
-        kind = self._proxy or kind_of(path.name, text, shown(str(path)))
+        text = _checked(_plain_file(path), printable(str(path)))
+        kind = self._proxy or kind_of(path.name, text, printable(str(path)))
         folder = path.resolve().parent
         if path.name != path.resolve().name:
             folder = path.absolute().parent.resolve()
@@ -108,9 +108,9 @@ def read_config(path: Path, proxy: str = "") -> Config:
     return Reader(proxy).read(str(path))
 
 
-def shown(name: str) -> str:
-    """A file's name, safe to print on a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in name)
+def printable(text: str) -> str:
+    """Somebody else's words, safe to print on a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _marked(text: bytes, kind: str) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def _mains(folder: Path) -> list[Path]:
         if seen > MOST_SEARCHED:
             raise ConfigError(
                 f"this folder holds more than {MOST_SEARCHED:,} files",
-                where=shown(str(folder)),
+                where=printable(str(folder)),
                 remedy="name the folder that the configs are in",
             )
     return found
@@ -167,13 +167,13 @@ def _plain_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         remedy = "check the spelling" if isinstance(error, FileNotFoundError) else ""
-        raise ConfigError(f"cannot read {shown(str(path))}", why=error.strerror or "", remedy=remedy) from None
+        raise ConfigError(f"cannot read {printable(str(path))}", why=error.strerror or "", remedy=remedy) from None
     except ValueError:
         raise ConfigError("no file has a name like that", remedy="check the spelling") from None
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ConfigError(
-                f"{shown(str(path))} is not a plain file", remedy="name a file, or - to read standard input"
+                f"{printable(str(path))} is not a plain file", remedy="name a file, or - to read standard input"
             )
         return file.read(MAX_MAIN + 1)
 

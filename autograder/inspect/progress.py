@@ -6,6 +6,8 @@ import shutil
 import threading
 from typing import TYPE_CHECKING
 
+from autograder.inspect.config import printable
+
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -35,6 +37,5 @@ class Progress:
     def _write(self, line: str) -> None:
         if self._stream is not None:
             wide = max(20, shutil.get_terminal_size().columns - 1)
-            plain = "".join(c if c.isprintable() else "?" for c in line)
-            self._stream.write(_CLEAR + plain[:wide])
+            self._stream.write(_CLEAR + printable(line)[:wide])
             self._stream.flush()

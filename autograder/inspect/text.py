@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autograder.inspect.config import printable
 from autograder.judge.spread import Spread
 
 if TYPE_CHECKING:
@@ -21,16 +22,16 @@ _WIDE = 72
 
 def lines(found: Inspection) -> Iterator[str]:
     """The report, line by line, safe to print whatever the config says."""
-    return map(_plain, _lines(found))
+    return map(printable, _lines(found))
 
 
 def _lines(found: Inspection) -> Iterator[str]:
     if found.trouble:
         first, *more = found.trouble.split("\n")
-        yield f"{_plain(found.config)}  not inspected: {_plain(first)}"
-        yield from (f"  {_plain(said)}" for said in more)
+        yield f"{printable(found.config)}  not inspected: {printable(first)}"
+        yield from (f"  {printable(said)}" for said in more)
         return
-    yield f"{_plain(found.config)}  {'read only' if found.static else found.verdict.value}: {headline(found)}"
+    yield f"{printable(found.config)}  {'read only' if found.static else found.verdict.value}: {headline(found)}"
     if found.static:
         yield "  nothing was observed: no traffic ran, and what is read may be wrong"
     shown = [pool for pool in found.pools if pool.verdict is not Spread.IDLE]
@@ -38,7 +39,7 @@ def _lines(found: Inspection) -> Iterator[str]:
         yield from _pool(pool, named=len(found.pools) > 1)
     for pool in found.pools:
         if pool.verdict is Spread.IDLE:
-            yield f"  pool {_plain(pool.name)}: no request of this traffic was for it ({_listed(pool.servers)})"
+            yield f"  pool {printable(pool.name)}: no request of this traffic was for it ({_listed(pool.servers)})"
     causes = [cause for cause in found.causes if cause.observed or found.static]
     for cause in causes:
         yield ""
@@ -50,28 +51,28 @@ def _lines(found: Inspection) -> Iterator[str]:
         yield "          # manyhands: intended REASON above the line."
     for number, reason in enumerate(found.reasons):
         yield from ([""] if not number else [])
-        yield f"    meant {_plain(reason)}"
+        yield f"    meant {printable(reason)}"
     rest = [cause for cause in found.causes if not cause.observed and not found.static]
     if rest:
         yield ""
         for cause in rest:
             finding = cause.finding
-            yield f"    also  {_plain(finding.file)}:{finding.line}  {finding.message}"
+            yield f"    also  {printable(finding.file)}:{finding.line}  {finding.message}"
             yield f"          Read, not seen in this traffic ({finding.mistake})."
     for number, note in enumerate(found.notes):
         yield from ([""] if not number else [])
-        yield f"    note  {_plain(note)}"
+        yield f"    note  {printable(note)}"
 
 
 def headline(found: Inspection) -> str:
     """What was found, in one sentence."""
     if found.trouble:
-        return _plain(found.trouble.split("\n")[0])
+        return printable(found.trouble.split("\n")[0])
     if found.static:
         number = len(found.causes)
         return f"{_number(number)} known {'mistake' if number == 1 else 'mistakes'} in it"
     if found.faults:
-        return f"{found.proxy} refuses it: {_plain(found.faults[0])}"
+        return f"{found.proxy} refuses it: {printable(found.faults[0])}"
     runs = [run for pool in found.pools for run in pool.runs]
     for verdict in (Spread.BROKEN, Spread.CONCENTRATED, Spread.SKEWED_AS_DECLARED):
         if found.verdict is not verdict:
@@ -83,7 +84,7 @@ def headline(found: Inspection) -> str:
     if found.verdict is Spread.UNDECIDED:
         open_ = [run for run in runs if run.verdict is Spread.UNDECIDED]
         if not open_:
-            return _plain(found.notes[-1]) if found.notes else "nothing was seen"
+            return printable(found.notes[-1]) if found.notes else "nothing was seen"
         return _undecided(open_[0])
     judged = [pool for pool in found.pools if pool.verdict is Spread.EVEN]
     number = sum(len(run.share) for pool in judged for run in pool.runs[:1])
@@ -106,7 +107,7 @@ def _uneven(run: RunReport) -> str:
     number = _number(len(run.share))
     part = run.share.get(run.hottest, 0.0)
     if len(run.share) == 1:
-        return f"every request reaches {_plain(run.hottest)}, the only server"
+        return f"every request reaches {printable(run.hottest)}, the only server"
     if run.silent and run.peak_to_fair < 1.5 and part < 1:
         nothing = "one" if len(run.silent) == 1 else _number(len(run.silent))
         return f"{nothing} of {number} servers gets nothing: {_listed(run.silent)}"
@@ -126,22 +127,22 @@ def _pool(pool: PoolReport, *, named: bool) -> Iterator[str]:
             continue
         yield ""
         if named or len(pool.runs) > 1:
-            yield f"  {_plain(pool.name)}: {run.verdict.value}"
+            yield f"  {printable(pool.name)}: {run.verdict.value}"
         yield from _bars(run)
         for server, why in pool.left_out.items():
-            yield f"  {_plain(server)} is left out: {why}"
+            yield f"  {printable(server)} is left out: {why}"
         yield f"  {_sent(run)}"
 
 
 def _bars(run: RunReport) -> Iterator[str]:
-    wide = min(_WIDEST, max(len(_plain(server)) for server in run.share))
+    wide = min(_WIDEST, max(len(printable(server)) for server in run.share))
     peak = max(run.share.values()) or 1.0
     rows = list(run.share.items())
     for number, (server, part) in enumerate(rows[:_MOST_ROWS]):
         fair = run.fair[server]
         same = number and abs(fair - run.fair[rows[number - 1][0]]) < 0.005
         said = "" if same else f"   fair {fair * 100:.0f} %"
-        yield f"  {_plain(server):<{wide}}  {_bar(part / peak)}  {part * 100:>3.0f} %{said}".rstrip()
+        yield f"  {printable(server):<{wide}}  {_bar(part / peak)}  {part * 100:>3.0f} %{said}".rstrip()
     if len(rows) > _MOST_ROWS:
         rest = sum(part for _, part in rows[_MOST_ROWS:])
         yield f"  {f'{len(rows) - _MOST_ROWS} more':<{wide}}  {_bar(0)}  {rest * 100:>3.0f} %"
@@ -164,14 +165,14 @@ def _sent(run: RunReport) -> str:
 
 def _cause(cause: Cause) -> Iterator[str]:
     finding = cause.finding
-    place = f"{_plain(finding.file)}:{finding.line}"
+    place = f"{printable(finding.file)}:{finding.line}"
     start, end = finding.column
     quote = finding.quote
     if len(quote) > _WIDE:
         cut = max(0, min(start - 16, len(quote) - _WIDE))
         quote, start, end = quote[cut : cut + _WIDE], start - cut, min(end - cut, _WIDE)
     head = f"    why   {place:<16}  "
-    yield f"{head}{_plain(quote)}"
+    yield f"{head}{printable(quote)}"
     yield f"{' ' * (len(head) + start)}{'~' * max(1, end - start)}"
     yield f"          {finding.message} ({finding.mistake})"
     yield f"    mend  {finding.mend}"
@@ -212,11 +213,6 @@ def _number(number: int) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [_plain(name) for name in names[:4]]
+    shown = [printable(name) for name in names[:4]]
     more = [f"{len(names) - 4} more"] if len(names) > 4 else []
     return ", ".join([*shown, *more])
-
-
-def _plain(text: str) -> str:
-    """Somebody else's words, safe to print on a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -65,14 +65,18 @@ async def be_shop(order: dict[str, Any]) -> None:
     await shop.serve(spec)
 
 
+def _ip(family: str, batch: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["ip", family, "-batch", "-"], input=batch, capture_output=True, text=True)
+
+
 def _furnish(order: dict[str, Any], devices: dict[str, str]) -> None:
     lines = [line.replace("{wire}", _wire(order, devices)) for line in order["network"]]
     for family in ("-4", "-6"):
         batch = "\n".join(line.removeprefix(f"{family} ") for line in lines if line.startswith(family))
         if batch:
-            made = subprocess.run(["ip", family, "-batch", "-"], input=batch, capture_output=True, text=True)
+            made = _ip(family, batch)
             if _RACED.search(made.stderr):
-                made = subprocess.run(["ip", family, "-batch", "-"], input=batch, capture_output=True, text=True)
+                made = _ip(family, batch)
             if made.returncode:
                 sys.exit(f"the network could not be set up: {made.stderr.strip()}")
 
