@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from autograder.stack.model import Balancer, Server, Stack
 from autograder.stack.running import RunningStack, open_stack
@@ -80,3 +81,8 @@ def moved(before: Sample, after: Sample) -> float:
     first, second = homes(before), homes(after)
     both = first.keys() & second.keys()
     return sum(first[address] != second[address] for address in both) / len(both)
+
+
+def words_of(page: Path) -> str:
+    """The text of a page with every run of blanks and line ends as one blank."""
+    return " ".join(page.read_text(encoding="utf-8").split())

@@ -6,13 +6,12 @@ Hashes are computed, so the counts on the pages are exact: the same addresses me
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder.traffic.sample import Sample
-from tests.facts.shop import Shop, haproxy, haproxy_lines, lines, moved, nginx, open_shop
+from tests.facts.shop import Shop, haproxy, haproxy_lines, lines, moved, nginx, words_of
 
 MODULE = Path(__file__).parents[2] / "course/modules/02-clients"
 COOKIE = "    balance roundrobin\n    cookie SRV insert indirect nocache\n" + "\n".join(
@@ -22,20 +21,8 @@ TABLE = "    balance roundrobin\n    stick-table type ip size 100k expire 30m\n 
 CDN = "set_real_ip_from 198.18.0.0/15; real_ip_header X-Forwarded-For;"
 
 
-@pytest.fixture(scope="module")
-def by_nginx() -> Iterator[Shop]:
-    with open_shop("nginx") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def by_haproxy() -> Iterator[Shop]:
-    with open_shop("haproxy") as shop:
-        yield shop
-
-
 def page(name: str) -> str:
-    return " ".join((MODULE / name).read_text(encoding="utf-8").split())
+    return words_of(MODULE / name)
 
 
 def parts(sample: Sample) -> list[int]:

@@ -13,7 +13,7 @@ from autograder.stack.conduct import Conduct
 from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
 from autograder.traffic.send import send
-from tests.facts.shop import MAIN, Shop, haproxy, haproxy_lines, lines, nginx, open_shop
+from tests.facts.shop import MAIN, Shop, haproxy, haproxy_lines, lines, nginx, open_shop, words_of
 
 MODULE = Path(__file__).parents[2] / "course/modules/03-health"
 CHECKED = "check inter 200ms fall 2 rise 2"
@@ -34,7 +34,7 @@ def by_haproxy() -> Iterator[Shop]:
 
 
 def page(name: str) -> str:
-    return " ".join((MODULE / name).read_text(encoding="utf-8").split())
+    return words_of(MODULE / name)
 
 
 def apply(shop: Shop, config: str) -> None:

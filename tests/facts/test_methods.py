@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from math import comb, factorial
 from pathlib import Path
 
@@ -12,25 +11,13 @@ import pytest
 from autograder.stack.conduct import Conduct
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
-from tests.facts.shop import Shop, haproxy, haproxy_lines, lines, nginx, open_shop
+from tests.facts.shop import Shop, haproxy, haproxy_lines, lines, nginx, words_of
 
 MODULE = Path(__file__).parents[2] / "course/modules/01-anatomy"
 
 
-@pytest.fixture(scope="module")
-def by_nginx() -> Iterator[Shop]:
-    with open_shop("nginx") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def by_haproxy() -> Iterator[Shop]:
-    with open_shop("haproxy") as shop:
-        yield shop
-
-
 def page(name: str) -> str:
-    return " ".join((MODULE / name).read_text(encoding="utf-8").split())
+    return words_of(MODULE / name)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from autograder.stack.running import open_stack
 from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
 from autograder.traffic.send import send
-from tests.facts.shop import MAIN, Shop, haproxy, haproxy_lines, lines, nginx, open_shop
+from tests.facts.shop import MAIN, Shop, haproxy, haproxy_lines, lines, nginx, open_shop, words_of
 
 MODULE = Path(__file__).parents[2] / "course/modules/04-overload"
 SMALL = tuple(Server(f"app{number}", workers=4, service_ms=80.0, queue=32) for number in range(1, 4))
@@ -32,7 +32,7 @@ def small(request: pytest.FixtureRequest) -> Iterator[Shop]:
 
 
 def page(name: str) -> str:
-    return " ".join((MODULE / name).read_text(encoding="utf-8").split())
+    return words_of(MODULE / name)
 
 
 def apply(shop: Shop, config: str) -> None:
