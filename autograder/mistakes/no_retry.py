@@ -131,6 +131,7 @@ MISTAKE = Mistake(
             proxy="haproxy",
             state="one-down",
             failed=1 / 3,
+            also=("slow-to-notice",),
         ),
         Example(
             "haproxy-inherited",
@@ -141,6 +142,7 @@ MISTAKE = Mistake(
             state="one-down",
             victim="app1",
             failed=1 / 3,
+            also=("slow-to-notice",),
         ),
     ),
     look_alikes=(

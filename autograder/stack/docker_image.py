@@ -68,6 +68,12 @@ def ensure_image(api: Any) -> str:
     return tag
 
 
+def ensure_base(api: Any) -> str:
+    """Id of the base image: Debian with Python and what a node needs. Makes it if there is none; errors as above."""
+    with one_at_a_time():
+        return _image_id(api, BASE) or _make_base(api)
+
+
 def _remove_old_images(api: Any, current: str) -> None:
     """Remove the images that this clone made before the current one, but for those that a container uses."""
     import docker.errors

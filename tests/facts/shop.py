@@ -49,12 +49,14 @@ class Shop:
 
     running: RunningStack
 
-    def run(self, config: str, clients: str = "many", requests: int = 1000, seed: int = 1) -> Sample:
+    def run(
+        self, config: str, clients: str = "many", requests: int = 1000, seed: int = 1, concurrency: int = 8
+    ) -> Sample:
         """Apply a config and let clients come; it must be accepted, and nothing may fail."""
         applied = self.running.apply({MAIN[self.running.stack.balancer.proxy]: config.encode()})
         assert applied.ok, applied.faults
         crowd = population(clients)
-        sample = send(self.running, crowd, crowd.browse(requests, seed=seed), concurrency=8)
+        sample = send(self.running, crowd, crowd.browse(requests, seed=seed), concurrency=concurrency)
         assert not sample.failed, sample.failures
         return sample
 

@@ -292,9 +292,19 @@ _HOG = (
     ),
     _attack(
         "fills-memory-by-device",
-        "Writes a log to /dev/shm, which is memory",
-        _http("access_log /dev/shm/a;"),
-        'open() "/dev/shm/a" failed',
+        "Writes every request many times to /dev/shm, which is memory",
+        _http(
+            f"log_format big '{'$request$http_user_agent' * 100}';\n"
+            + "".join(f"access_log /dev/shm/{number} big;\n" for number in range(20))
+        ),
+        "app1 got",
+        LOADS,
+    ),
+    _attack(
+        "fills-memory-beside-devices",
+        "Writes a log beside the devices, which is memory",
+        _http("access_log /dev/a;"),
+        'open() "/dev/a" failed',
     ),
     _attack("includes-itself", "Includes itself without end", _top("include nginx.conf;"), "include itself"),
     _attack("includes-endless-files", "Includes files without end", _top("include /dev/zero;"), "", LOADS),

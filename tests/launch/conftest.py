@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("autograder", "course", "labs", "site", "manyhands", "mkdocs.yml", "pyproject.toml", "requirements.txt")
+PARTS = (
+    *("autograder", "course", "labs", "site", "tests"),
+    *("manyhands", "mkdocs.yml", "pyproject.toml", "requirements.txt"),
+)
 
 
 @pytest.fixture
