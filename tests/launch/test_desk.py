@@ -258,7 +258,7 @@ def close_the_terminal(up: Up) -> None:
 @pytest.mark.parametrize("end", [ctrl_c, kill_the_client, close_the_terminal])
 def test_however_up_ends_no_container_stays(desk: Desk, wait_until: Wait, end: Callable[[Up], None]) -> None:
     up = desk.start_up()
-    wait_until(desk.note.exists)
+    wait_until(desk.note.exists, 400)  # the first to come waits for the image
     assert desk.containers()
     try:
         end(up)
@@ -274,7 +274,7 @@ def test_however_up_ends_no_container_stays(desk: Desk, wait_until: Wait, end: C
 @pytest.mark.slow
 def test_a_container_whose_client_and_watch_were_killed_goes_at_the_next_start(desk: Desk, wait_until: Wait) -> None:
     up = desk.start_up()
-    wait_until(desk.note.exists)
+    wait_until(desk.note.exists, 400)  # the first to come waits for the image
     os.killpg(up.process.pid, signal.SIGKILL)
     up.process.wait()
     assert desk.containers()
