@@ -64,8 +64,11 @@ class Second:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that was done or happened: ``kind`` is ``apply``, ``refused``, ``rollback``, ``fault``, ``heal``,
-    ``crash``, ``recovery``, ``check``, ``prediction`` or ``load``; ``text`` says it in a few words."""
+    """Something that was done or happened.
+
+    ``kind`` is ``apply``, ``refused``, ``rollback``, ``fault``, ``heal``,
+    ``crash``, ``recovery``, ``check``, ``prediction`` or ``load``; ``text`` says it in a few words.
+    """
 
     at: float
     kind: str
@@ -74,10 +77,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class CheckNow:
-    """A check and what became of it last: ``outcome`` is ``untried``, ``running``, ``passed``, ``failed`` or ``unjudged``.
+    """A check and what became of it last.
 
-    ``stale`` says that the files have changed since. ``observed``, ``why`` and ``next`` are the verdict's words, ``page``
-    the address of the course's page, ``hint_number`` of ``hints`` the hint in ``next`` (0: none).
+    ``outcome`` is ``untried``, ``running``, ``passed``, ``failed`` or ``unjudged``; ``stale`` says that the files have
+    changed since. ``observed``, ``why`` and ``next`` are the verdict's words, ``page`` the address of the course's
+    page, ``hint_number`` of ``hints`` the hint in ``next`` (0: none).
     """
 
     name: str
@@ -109,10 +113,10 @@ class Line:
 
 @dataclass(frozen=True)
 class ConfigNow:
-    """A config file of the lab. ``state`` is ``running``, ``changed`` (saved, not applied), ``refused`` or ``rolled-back``.
+    """A config file of the lab.
 
-    ``complaint`` is the balancer's, if it refused it (file:line, words). ``compared_with`` names what ``lines`` is
-    compared with.
+    ``state`` is ``running``, ``changed`` (saved, not applied), ``refused`` or ``rolled-back``. ``complaint`` is the
+    balancer's, if it refused it (file:line, words). ``compared_with`` names what ``lines`` is compared with.
     """
 
     path: str
@@ -129,8 +133,8 @@ class Frame:
     ``phase`` is ``starting``, ``running``, ``busy`` (a command runs: ``doing``), ``broken`` (the stack is gone:
     ``trouble`` says what happened and what to do) or ``closed``. ``clients`` is the population that sends, ``rate``
     what it is asked to send a second (0: nobody sends). ``verdict`` is a sentence about the last seconds, as
-    ``concentrated: 96 % on one of three servers``, and ``alarm`` whether that is bad. ``predicted`` (server → 0 to 1) is
-    empty before a prediction; ``observed`` are the shares that are compared with it. ``log`` has the newest last.
+    ``concentrated: 96 % on one of three servers``, and ``alarm`` whether that is bad. ``predicted`` (server → 0 to 1)
+    is empty before a prediction; ``observed`` are the shares that are compared with it. ``log`` has the newest last.
     """
 
     number: int
