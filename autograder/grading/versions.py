@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 
-from autograder.labs import checks as kinds
+from autograder.labs.kinds import version_of
 from autograder.labs.lab import Check, Lab
 
 
 def check_version(lab: Lab, check: Check) -> str:
     """Twelve hex digits of everything that decides the verdict on one check of ``lab``.
 
-    Title, hints and page only tell about it. The kind's own version is ``VERSIONS`` of :mod:`autograder.labs.checks`
-    (1 where it names none): raise it when a kind of check answers differently.
+    Title, hints and page only tell about it. A kind of check that answers differently raises the version of its
+    :class:`~autograder.labs.kinds.kind.Kind`.
     """
-    raised: Mapping[str, int] = getattr(kinds, "VERSIONS", {})
     alone = replace(lab, checks=(replace(check, title="", hints=(), page=""),))
-    text = f"{alone.version} {raised.get(check.kind, 1)}"
+    text = f"{alone.version} {version_of(check.kind)}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from autograder.errors import nearest
 from autograder.labs.lab import Lab, Variant
-from autograder.labs.lab_file import KINDS, LabError, read_lab
+from autograder.labs.lab_file import LabError, read_lab
 
-__all__ = ["KINDS", "LABS", "LabError", "all_labs", "load_lab"]
+__all__ = ["LABS", "LabError", "all_labs", "load_lab"]
 
 LABS = Path(__file__).resolve().parents[2] / "labs"
 

@@ -7,14 +7,16 @@ counts at the servers, and decides. Nothing of a submission is imported or execu
 from __future__ import annotations
 
 import codecs
+import contextlib
 import dataclasses
 import functools
 import random
 import time
 from typing import TYPE_CHECKING
 
-from autograder.labs.checks import KINDS, Answer, Question
 from autograder.labs.explain import in_words, read_findings
+from autograder.labs.kinds import LOADS, kind_named
+from autograder.labs.kinds.kind import Answer, Question
 from autograder.labs.limits import over_limit
 from autograder.labs.variants import not_yours
 from autograder.labs.verdict import Outcome, Verdict
@@ -76,11 +78,7 @@ def _verdicts(
     hidden: bool,
     attempts: Mapping[str, int],
 ) -> Iterator[Verdict]:
-    config = {
-        name.removeprefix(CONFIG_FOLDER): _as_utf_8(content)
-        for name, content in files.items()
-        if name.startswith(CONFIG_FOLDER)
-    }
+    config = _config_of(files)
     balancer = lab.stack.balancer
     if reason := over_limit(balancer.proxy, config, balancer.config):
         advice = "A lab needs a few processes and connections. Ask for less, and submit again."
@@ -89,31 +87,67 @@ def _verdicts(
     findings = tuple(
         dataclasses.replace(finding, file=CONFIG_FOLDER + finding.file) for finding in read_findings(lab.stack, config)
     )
-    with open_stack(lab.stack, engine) as running:
-        applied = running.apply(config)
+    alone = {check.name for check in checks if check.kind != LOADS and kind_named(check.kind).own_stack}
+    with contextlib.ExitStack() as opened:
+        shared: RunningStack | None = None
         fresh = True
         for check in checks:
             began = time.monotonic()
-            if check.kind == "loads":
-                verdict = _loads(check, applied.faults, attempts.get(check.name, 0), not_yours(lab, config))
-            elif not applied.ok:
-                reason = f"{lab.stack.balancer.proxy} does not run this config, so no traffic could be sent."
-                verdict = _unjudged(check, reason, f"First mend what it complains about: {_complaint(applied.faults)}")
+            if check.name in alone:
+                with open_stack(lab.stack, engine) as running:
+                    verdict = _asked(lab, check, running, files, findings, seed, hidden, attempts)
             else:
-                if not fresh:
-                    _make_whole(running, config)
-                question = Question(
-                    check=check,
-                    running=running,
-                    findings=findings,
-                    populations=check.clients + (check.hidden if hidden else ()),
-                    victim=_victim(lab, check, seed),
-                    seed=seed,
-                    make_whole=functools.partial(_make_whole, running, config),
-                )
-                verdict = _verdict(lab, question, KINDS[check.kind](question), attempts.get(check.name, 0))
-                fresh = False
+                if shared is None:
+                    shared = opened.enter_context(open_stack(lab.stack, engine))
+                    applied = shared.apply(config)
+                if check.kind == LOADS:
+                    remark = not_yours(lab, config)
+                    verdict = _loads(check, applied.faults, attempts.get(check.name, 0), remark)
+                elif not applied.ok:
+                    reason = f"{balancer.proxy} does not run this config, so no traffic could be sent."
+                    advice = f"First mend what it complains about: {_complaint(applied.faults)}"
+                    verdict = _unjudged(check, reason, advice)
+                else:
+                    if not fresh:
+                        _make_whole(shared, config)
+                    verdict = _asked(lab, check, shared, files, findings, seed, hidden, attempts)
+                    fresh = False
             yield dataclasses.replace(verdict, seconds=round(time.monotonic() - began, 3))
+
+
+def _asked(
+    lab: Lab,
+    check: Check,
+    running: RunningStack,
+    files: Mapping[str, bytes],
+    findings: tuple[Finding, ...],
+    seed: int,
+    hidden: bool,
+    attempts: Mapping[str, int],
+) -> Verdict:
+    """The verdict of a check's kind on what runs."""
+    config = _config_of(files)
+    question = Question(
+        check=check,
+        running=running,
+        findings=findings,
+        populations=check.clients + (check.hidden if hidden else ()),
+        victim=_victim(lab, check, seed),
+        seed=seed,
+        make_whole=functools.partial(_make_whole, running, config),
+        lab=lab,
+        files=files,
+    )
+    return _verdict(lab, question, kind_named(check.kind).answer(question), attempts.get(check.name, 0))
+
+
+def _config_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The balancer's config folder, from the files of a submission."""
+    return {
+        name.removeprefix(CONFIG_FOLDER): _as_utf_8(content)
+        for name, content in files.items()
+        if name.startswith(CONFIG_FOLDER)
+    }
 
 
 def _as_utf_8(content: bytes) -> bytes:
@@ -161,13 +195,15 @@ def _complaint(faults: tuple[ConfigFault, ...]) -> str:
 def _verdict(lab: Lab, question: Question, answer: Answer, attempts: int) -> Verdict:
     check = question.check
     first: Finding | None = answer.causes[0] if answer.causes else None
+    if answer.unjudged:
+        return _unjudged(check, answer.unjudged, answer.why or _hint(check, attempts))
     return Verdict(
         check=check.name,
         outcome=Outcome.PASSED if answer.passed else Outcome.FAILED,
         points=check.points if answer.passed else 0.0,
         max_points=check.points,
         observed=answer.observed,
-        why="" if answer.passed else in_words(first),
+        why="" if answer.passed else answer.why or in_words(first),
         next="" if answer.passed else _hint(check, attempts),
         share=answer.share,
         fair=lab.stack.fair_shares(),

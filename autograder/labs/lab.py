@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from autograder.labs.rewriting import Rewriting
 from autograder.stack.model import Stack
@@ -44,6 +45,8 @@ class Check:
     hints: tuple[str, ...] = ()
     page: str = ""
     """Page of the course that teaches it, relative to the site's root."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the lab says to this kind of check, beside the defaults of :attr:`Kind.settings`."""
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from autograder.errors import ManyHandsError, suggestion
+from autograder.labs.kinds import LOADS, NAMES, kind_named
 from autograder.labs.lab import Check, Lab, Rules, Start
 from autograder.labs.toml_lines import line_of
 from autograder.labs.verdict import Outcome
 from autograder.stack.model import CLIENTS, PROMETHEUS, Server, Stack, load_stack
 
-KINDS = ("loads", "spread", "one-down", "peak")
 _NAME: Final = r"[a-z][a-z0-9-]{0,30}"
 _KINDS_OF_FIELD: Final[Mapping[str, tuple[Any, str]]] = {
     "tuple[str, ...]": (list, "a list of texts"),
@@ -34,6 +34,15 @@ _KINDS_OF_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "starts": (dict, "[starts.FOLDER] tables"),
     "variants": (dict, "a [variants] table"),
 }
+_IN_WORDS: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+}
+_OF_A_CHECK: Final = ("name", "kind", "title", "points")
 _NEEDED: Final = ("title", "minutes", "module", "objectives", "files", "checks")
 
 
@@ -96,16 +105,27 @@ class _Reader:
     def _check(self, row: Mapping[str, Any], number: int) -> Check:
         table: dict[str, Any] = {"after": "[[checks]]", "number": number}
         self._known(row, [field.name for field in fields(Check)], **table)
-        missing = [f.name for f in fields(Check) if f.default is MISSING and f.name not in row]
+        missing = [name for name in _OF_A_CHECK if name not in row]
         if missing:
             raise self._error(f"this check has no {', '.join(missing)}", "", "the other checks show how", **table)
         for field in fields(Check):
             if field.name in row and str(field.type) in _KINDS_OF_FIELD:
                 self._typed(field.name, row[field.name], *_KINDS_OF_FIELD[str(field.type)], **table)
-        if row["kind"] not in KINDS:
-            raise self._error(f"unknown kind of check {row['kind']!r}", "kind", suggestion(row["kind"], KINDS), **table)
+        if row["kind"] not in NAMES:
+            raise self._error(f"unknown kind of check {row['kind']!r}", "kind", suggestion(row["kind"], NAMES), **table)
+        row = {**row, "settings": self._settings(row["kind"], row.get("settings", {}), table)}
         values: dict[str, Any] = {k: self._texts(k, v, **table) if isinstance(v, list) else v for k, v in row.items()}
         return Check(**values)
+
+    def _settings(self, kind: str, said: Any, table: Mapping[str, Any]) -> dict[str, Any]:
+        """What the check's kind is told: its defaults, and what the lab says instead."""
+        defaults = {} if kind == LOADS else kind_named(kind).settings
+        self._typed("settings", said, dict, "a table", **table)
+        self._known(said, tuple(defaults), **table)
+        for key, value in said.items():
+            wanted = type(defaults[key])
+            self._typed(key, value, (int, float) if wanted is float else wanted, _IN_WORDS[wanted], **table)
+        return {**defaults, **said}
 
     def _starts(self, tables: Mapping[str, Any], folder: Path, checks: Sequence[Check]) -> tuple[Start, ...]:
         found = []
@@ -195,7 +215,7 @@ class _Reader:
         return tuple(value)
 
     def _typed(self, key: str, value: Any, kind: Any, words: str, **place: Any) -> Any:
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self._error(f"{key} is of the wrong kind", key, f"write {words}", **place)
         return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -15,7 +16,7 @@ from autograder.grading.regrade import Change
 from autograder.grading.report import Report
 from autograder.grading.settings import Places
 from autograder.grading.versions import check_versions, lab_version
-from autograder.labs import checks
+from autograder.labs import kinds
 from autograder.labs.catalogue import load_lab
 from tests.grading import judges
 from tests.grading.course import LAB, hand_in, scores
@@ -26,8 +27,8 @@ FULL = {"starts": 1.0, "spread": 3.0, "office": 2.0, "one-down": 2.0, "peak": 2.
 
 def change(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """A kind of check answers differently from now on."""
-    raised = {**getattr(checks, "VERSIONS", {}), kind: 1000}
-    monkeypatch.setattr(checks, "VERSIONS", raised, raising=False)
+    module = sys.modules[f"{kinds.__name__}.{kinds.MODULES[kind]}"]
+    monkeypatch.setattr(module, "KIND", dataclasses.replace(kinds.kind_named(kind), version=1000))
 
 
 def run(places: Places, said: list[str] | None = None, yes: bool | None = None, *, force: bool = False) -> Report:

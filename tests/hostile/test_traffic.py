@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from autograder.labs.catalogue import load_lab
-from autograder.labs.checks import KINDS, Question
+from autograder.labs.kinds import LOADS, kind_named
+from autograder.labs.kinds.kind import Question
 from autograder.stack.running import RunningStack, open_stack
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
@@ -38,10 +39,10 @@ def ask(running: RunningStack, seed: int, *, hidden: bool) -> None:
         running.apply({"nginx.conf": _WATCHING.encode()})
 
     for check in _LAB.checks:
-        if check.kind in KINDS:
+        if check.kind != LOADS:
             few = dataclasses.replace(check, requests=_REQUESTS, concurrency=min(check.concurrency, _REQUESTS))
             clients = check.clients + (check.hidden if hidden else ())
-            KINDS[check.kind](Question(few, running, (), clients, "app2", seed, make_whole))
+            kind_named(check.kind).answer(Question(few, running, (), clients, "app2", seed, make_whole))
             make_whole()
 
 

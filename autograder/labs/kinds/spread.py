@@ -1,0 +1,112 @@
+"""Does every server get its fair share, with each population of clients?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autograder.judge.spread import CONCENTRATED_AT, ENOUGH_CLIENTS, Spread, SpreadVerdict, judge_spread
+from autograder.labs.explain import causes_of
+from autograder.labs.kinds.kind import Answer, Kind, Question
+from autograder.labs.kinds.served import (
+    PATIENCE,
+    listed,
+    only_some_late,
+    traffic_in_words,
+    turned_away_in_words,
+    unserved,
+)
+from autograder.traffic.clients import population
+from autograder.traffic.sample import merged
+from autograder.traffic.send import send
+
+if TYPE_CHECKING:
+    from autograder.traffic.sample import Sample
+
+_BATCHES = (1 / 12, 1 / 12, 5 / 6, 1.0, 1.0, 1.0)
+"""Parts of a check's requests, sent one after another until the answer is safe. Everything on one server is plain
+from a few dozen requests, and on one server they take longest."""
+PLAINLY = 2.0
+"""From this multiple of a fair share on, no second look is needed."""
+NEARLY_ALL = 0.9
+"""A server with this share of all requests has them all, for the purpose of saying why."""
+
+
+def spread(question: Question) -> Answer:
+    """Does every server get its fair share, with each population?"""
+    answers: list[Answer] = []
+    for name in question.populations:
+        answers.append(_spread_with(question, name))
+        if not answers[-1].passed:
+            return answers[-1]
+    return answers[0]
+
+
+def _spread_with(question: Question, clients: str) -> Answer:
+    samples = _samples(question, clients, question.seed)
+    verdict = judged(question, clients, samples)
+    if verdict.spread is Spread.CONCENTRATED and verdict.peak_to_fair < PLAINLY and not verdict.silent:
+        # Methods that follow load follow the noise of a busy machine too, but not twice to the same server.
+        samples += _samples(question, clients, question.seed + len(_BATCHES))
+        verdict = judged(question, clients, samples)
+    sample = merged(samples)
+    described = sample.described if clients in question.check.clients else "clients of another kind than in the lab"
+    words = f"{_shares_in_words(verdict)} {turned_away_in_words(sample)}{traffic_in_words(sample, described)}"
+    good = _fair_enough(verdict) and not unserved(sample)
+    causes = () if good else causes_of(_seen(verdict), question.findings)
+    return Answer(good, words, dict(verdict.share), sample.requests, unserved(sample), causes)
+
+
+def _samples(question: Question, clients: str, seed: int) -> list[Sample]:
+    """Send batch after batch until the answer is safe, or somebody is not served, or there were enough."""
+    crowd = population(clients)
+    samples: list[Sample] = []
+    for number, part in enumerate(_BATCHES):
+        requests = crowd.browse(int(question.check.requests * part), seed=seed + number)
+        sample = send(question.running, crowd, requests, concurrency=question.check.concurrency)
+        if only_some_late(sample):
+            requests = crowd.browse(len(requests), seed=seed + number + len(_BATCHES))
+            sample = send(question.running, crowd, requests, concurrency=question.check.concurrency, timeout=PATIENCE)
+        samples.append(sample)
+        if unserved(sample) or judged(question, clients, samples).spread is not Spread.UNDECIDED:
+            break
+    return samples
+
+
+def judged(question: Question, clients: str, samples: list[Sample]) -> SpreadVerdict:
+    """The verdict on the spread of some samples together."""
+    # One address stands for many people: there each request is a decision about somebody else.
+    unit = "request" if len(population(clients).clients) == 1 else "auto"
+    return judge_spread(merged(samples), question.running.stack.fair_shares(), unit=unit)
+
+
+def _fair_enough(verdict: SpreadVerdict) -> bool:
+    """Proven even; or, after all that traffic, no server with 1.5 times its share: that is worth no point off."""
+    near = verdict.peak_to_fair < CONCENTRATED_AT and not verdict.silent and verdict.units >= ENOUGH_CLIENTS
+    return verdict.spread is Spread.EVEN or (verdict.spread is Spread.UNDECIDED and near)
+
+
+def _seen(verdict: SpreadVerdict) -> str:
+    if verdict.share.get(verdict.hottest, 0.0) >= NEARLY_ALL:
+        return "one-server"
+    if verdict.silent and verdict.peak_to_fair < 2:
+        return "silent"
+    return "skewed"
+
+
+def _shares_in_words(verdict: SpreadVerdict) -> str:
+    if not verdict.units:
+        return "No request reached any server."
+    hottest = verdict.hottest
+    parts = [
+        f"{hottest} got {verdict.share[hottest]:.0%} of the requests; its fair share is {verdict.fair[hottest]:.0%}."
+    ]
+    if _fair_enough(verdict):
+        parts = [f"Every server got its fair share (at most {verdict.peak_to_fair:.2f} times it)."]
+    if verdict.silent:
+        parts.append(f"{listed(verdict.silent)} got nothing.")
+    if verdict.spread is Spread.UNDECIDED and not verdict.silent and verdict.units < ENOUGH_CLIENTS:
+        parts.append(f"Only {verdict.units} {verdict.unit}s decided anything: too few to call this even.")
+    return " ".join(parts)
+
+
+KIND = Kind(spread, version=2)
