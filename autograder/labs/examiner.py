@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from autograder.labs.lab import Check, Lab
     from autograder.mistakes.finding import Finding
+    from autograder.stack.balancing import Applied
     from autograder.stack.proxies.proxy import ConfigFault
     from autograder.stack.running import RunningStack
 
@@ -80,7 +81,9 @@ def _verdicts(
 ) -> Iterator[Verdict]:
     config = _config_of(files)
     balancer = lab.stack.balancer
-    if reason := over_limit(balancer.proxy, config, balancer.config):
+    over = ((one, over_limit(one.proxy, config, one.config)) for one in lab.stack.balancers)
+    if found := next(((one, why) for one, why in over if why), None):
+        balancer, reason = found
         advice = "A lab needs a few processes and connections. Ask for less, and submit again."
         yield from (_unjudged(check, f"{CONFIG_FOLDER}{balancer.config}, {reason}", advice) for check in checks)
         return
@@ -99,12 +102,13 @@ def _verdicts(
             else:
                 if shared is None:
                     shared = opened.enter_context(open_stack(lab.stack, engine))
-                    applied = shared.apply(config)
+                    applied = apply_everywhere(shared, config)
                 if check.kind == LOADS:
                     remark = not_yours(lab, config)
                     verdict = _loads(check, applied.faults, attempts.get(check.name, 0), remark)
                 elif not applied.ok:
-                    reason = f"{balancer.proxy} does not run this config, so no traffic could be sent."
+                    who = balancer.proxy if len(lab.stack.balancers) == 1 else "A balancer"
+                    reason = f"{who} does not run this config, so no traffic could be sent."
                     advice = f"First mend what it complains about: {_complaint(applied.faults)}"
                     verdict = _unjudged(check, reason, advice)
                 else:
@@ -163,7 +167,16 @@ def _as_utf_8(content: bytes) -> bytes:
 def _make_whole(running: RunningStack, config: Mapping[str, bytes]) -> None:
     """Servers up, and a balancer that remembers no dead ones: a reload starts its health state anew."""
     running.bring_back()
-    running.apply(config)
+    apply_everywhere(running, config)
+
+
+def apply_everywhere(running: RunningStack, config: Mapping[str, bytes]) -> Applied:
+    """Apply a lab's config folder to all its balancers, those behind first; what the first that refuses it says.
+
+    Every balancer has the whole folder, and is started with its own file in it.
+    """
+    applied = [running.apply(config, balancer.name) for balancer in reversed(running.stack.balancers)]
+    return next((one for one in applied if not one.ok), applied[-1])
 
 
 def _victim(lab: Lab, check: Check, seed: int) -> str:

@@ -191,7 +191,17 @@ def _check(
 ) -> Check:
     values: dict[str, Any] = {key: _value(lab, key, expression, facts) for key, expression in numbers.items()}
     title, hints = rewriting.sentence(check.title), tuple(map(rewriting.sentence, check.hints))
-    return replace(check, title=title, hints=hints, **values)
+    settings = _said(check.settings, rewriting)
+    return replace(check, title=title, hints=hints, settings=settings, **values)
+
+
+def _said(value: Any, rewriting: Rewriting) -> Any:
+    """A check's settings with every text in them, keys too, as this variant says it."""
+    if isinstance(value, str):
+        return rewriting.sentence(value)
+    if isinstance(value, Mapping):
+        return {rewriting.sentence(key): _said(inner, rewriting) for key, inner in value.items()}
+    return [_said(inner, rewriting) for inner in value] if isinstance(value, list) else value
 
 
 def _named(stack: Stack) -> tuple[Named, ...]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from autograder.errors import ManyHandsError, nearest
 from autograder.grading.own_copy import make_own
 from autograder.labs.catalogue import LabError, load_lab
-from autograder.labs.examiner import CONFIG_FOLDER, examine
+from autograder.labs.examiner import CONFIG_FOLDER, apply_everywhere, examine
 from autograder.notebook.logbook import Logbook
 from autograder.notebook.views import AppliedView, HistoryView, TrafficView, VerdictView, Welcome
 from autograder.stack.running import open_stack
@@ -85,13 +85,13 @@ class LabSession:
 
     def apply(self) -> AppliedView:
         """Check the config as it is saved, reload the balancer with it, and wait until that is what runs."""
-        applied = self._running.apply(self._config())
+        applied = apply_everywhere(self._running, self._config())
         self._logbook.write("apply", applied.digest if applied.ok else str(applied.faults[0]))
         return AppliedView(applied, self.lab.stack.balancer.proxy)
 
     def check_syntax(self) -> str:
         """Ask the balancer whether the config as it is saved is valid. Changes nothing that runs."""
-        faults = self._running.check(self._config())
+        faults = [fault for one in self.lab.stack.balancers for fault in self._running.check(self._config(), one.name)]
         return "\n".join(map(str, faults)) or "valid: it would load. Whether it does what you mean, only traffic tells."
 
     def check(self, name: str) -> VerdictView:
