@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autograder.labs.explain import in_words, read_findings
 from autograder.labs.kinds import LOADS, kind_named
@@ -94,9 +94,17 @@ def _verdicts(
     with contextlib.ExitStack() as opened:
         shared: RunningStack | None = None
         fresh = True
+        played: dict[tuple[str, str], tuple[Question, Any]] = {}
         for check in checks:
             began = time.monotonic()
-            if check.name in alone:
+            if check.name in alone and kind_named(check.kind).observe is not None:
+                for scene in kind_named(check.kind).scenes(check):
+                    if (check.kind, scene) not in played:
+                        with open_stack(lab.stack, engine) as running:
+                            question = _question(lab, check, running, files, findings, seed, hidden)
+                            played[check.kind, scene] = question, _observe(question, scene)
+                verdict = _looked_up(lab, check, played, attempts)
+            elif check.name in alone:
                 with open_stack(lab.stack, engine) as running:
                     verdict = _asked(lab, check, running, files, findings, seed, hidden, attempts)
             else:
@@ -130,8 +138,21 @@ def _asked(
     attempts: Mapping[str, int],
 ) -> Verdict:
     """The verdict of a check's kind on what runs."""
+    question = _question(lab, check, running, files, findings, seed, hidden)
+    return _verdict(lab, question, kind_named(check.kind).answer(question), attempts.get(check.name, 0))
+
+
+def _question(
+    lab: Lab,
+    check: Check,
+    running: RunningStack,
+    files: Mapping[str, bytes],
+    findings: tuple[Finding, ...],
+    seed: int,
+    hidden: bool,
+) -> Question:
     config = _config_of(files)
-    question = Question(
+    return Question(
         check=check,
         running=running,
         findings=findings,
@@ -142,7 +163,21 @@ def _asked(
         lab=lab,
         files=files,
     )
-    return _verdict(lab, question, kind_named(check.kind).answer(question), attempts.get(check.name, 0))
+
+
+def _observe(question: Question, scene: str) -> Any:
+    observe = kind_named(question.check.kind).observe
+    return observe(question, scene) if observe is not None else None
+
+
+def _looked_up(
+    lab: Lab, check: Check, played: Mapping[tuple[str, str], tuple[Question, Any]], attempts: Mapping[str, int]
+) -> Verdict:
+    """The verdict of a kind that answers from scenes that were played before."""
+    kind = kind_named(check.kind)
+    seen = {scene: played[check.kind, scene][1] for scene in kind.scenes(check)}
+    question = dataclasses.replace(played[check.kind, next(iter(seen))][0], check=check, seen=seen)
+    return _verdict(lab, question, kind.answer(question), attempts.get(check.name, 0))
 
 
 def _config_of(files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -51,6 +51,8 @@ class Question:
     """The lab, from the instructor's side."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """What was handed in: path as in ``lab.files`` → content. Hostile until shown otherwise."""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    """Scene → what :attr:`Kind.observe` saw there, for kinds that have it. Their stack is over when they answer."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,16 @@ class Kind:
 
     ``settings`` are the words that a lab may write in the check's ``[checks.settings]``, with their defaults, whose
     types are the types they must have.
+
+    Several checks may ask about the same things. A kind with ``observe`` plays each of its :attr:`scenes` once in an
+    examination, on a fresh stack of its own, and ``answer`` then only looks at ``question.seen``.
     """
 
     answer: Callable[[Question], Answer]
     version: int = 1
     own_stack: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    observe: Callable[[Question, str], Any] | None = None
+    """Plays one scene on ``question.running`` and returns what was seen; the same for every check of this kind."""
+    scenes: Callable[[Check], tuple[str, ...]] = lambda _check: ("",)
+    """Names of the scenes that a check asks about."""
