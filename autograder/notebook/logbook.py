@@ -1,9 +1,14 @@
-"""What a lab remembers on disk: attempts, predictions and what was done, in the learner's own folder."""
+"""What a lab remembers on disk: attempts, hints, predictions and what was done, in the learner's own folder.
+
+Nothing here is lost by a kernel that is killed while it writes: answers are exchanged whole, the history grows by
+lines, and a file that cannot be read is set aside under another name.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ANSWERS = "answers.json"
-_HISTORY = ".lab/history.jsonl"
+MEMORY = ".lab"
+_HISTORY = f"{MEMORY}/history.jsonl"
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,15 @@ class Logbook:
         path = self.folder / _HISTORY
         path.parent.mkdir(exist_ok=True)
         row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "what": what, "result": result}
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**row, "details": details}) + "\n")
+        line = json.dumps({**row, "details": details}).encode() + b"\n"
+        # One write: whole, or cut off where the process ended; then the next line must not be glued to the stump.
+        place = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            size = os.fstat(place).st_size
+            stump = size and os.pread(place, 1, size - 1) != b"\n"
+            os.write(place, (b"\n" if stump else b"") + line)
+        finally:
+            os.close(place)
 
     def entries(self) -> tuple[Entry, ...]:
         """Everything that was done, oldest first; a line that cannot be read is left out."""
@@ -57,19 +70,51 @@ class Logbook:
                 count = 0 if entry.result == "passed" else count + 1
         return count
 
+    def hints_seen(self, check: str) -> int:
+        """How many hints for a check were shown since it last passed: one with each failure, and those asked for."""
+        count = 0
+        for entry in self.entries():
+            if entry.what == f"check {check}":
+                count = 0 if entry.result == "passed" else count + 1
+            elif entry.what == f"hint {check}":
+                count += 1
+        return count
+
+    def last_verdict(self, check: str) -> Entry | None:
+        """What became of a check when it was last tried."""
+        return next((entry for entry in reversed(self.entries()) if entry.what == f"check {check}"), None)
+
     def predictions(self) -> dict[str, Any]:
         """What the learner predicted, as in ``answers.json``; empty if there is none or it cannot be read."""
-        with contextlib.suppress(OSError, ValueError):
-            data = json.loads((self.folder / ANSWERS).read_text(encoding="utf-8"))
-            if isinstance(data, dict):
-                return data
-        return {}
+        return self._read() or {}
 
-    def predict(self, question: str, answer: Any) -> None:
-        """Save one answer; the others stay. Written whole or not at all."""
-        answers = {**self.predictions(), question: answer}
-        with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
-            json.dump(answers, file, indent=2)
+    def predict(self, question: str, answer: Any) -> str:
+        """Save one answer; the others stay. Written whole or not at all.
+
+        Returns a word about a file that could not be read and was set aside; empty if all was well.
+        """
+        answers = self._read()
+        aside = self._set_aside() if answers is None else ""
+        (self.folder / MEMORY).mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.folder / MEMORY, delete=False, encoding="utf-8") as file:
+            json.dump({**(answers or {}), question: answer}, file, indent=2)
             file.write("\n")
         Path(file.name).chmod(0o644)
         Path(file.name).replace(self.folder / ANSWERS)
+        return aside
+
+    def _read(self) -> dict[str, Any] | None:
+        """The answers; None if there is something that is no answers."""
+        try:
+            data = json.loads((self.folder / ANSWERS).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def _set_aside(self) -> str:
+        names = (f"{ANSWERS}.broken{number or ''}" for number in range(1000))
+        free = next((name for name in names if not (self.folder / name).exists()), f"{ANSWERS}.broken")
+        (self.folder / ANSWERS).rename(self.folder / free)
+        return f"{ANSWERS} could not be read and is kept as {free}"

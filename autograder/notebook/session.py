@@ -10,43 +10,92 @@ from __future__ import annotations
 import atexit
 import shutil
 import sys
+import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autograder.errors import ManyHandsError, nearest
 from autograder.grading.own_copy import make_own
 from autograder.labs.catalogue import LabError, load_lab
-from autograder.labs.examiner import CONFIG_FOLDER, apply_everywhere, examine
+from autograder.labs.examiner import CONFIG_FOLDER, examine
 from autograder.notebook.logbook import Logbook
-from autograder.notebook.views import AppliedView, HistoryView, TrafficView, VerdictView, Welcome
+from autograder.notebook.views import AppliedView, DiffView, HintView, HistoryView, TrafficView, VerdictView, Welcome
+from autograder.stack.balancing import config_digest
+from autograder.stack.conduct import Conduct
+from autograder.stack.engine import EngineError
 from autograder.stack.running import open_stack
 from autograder.traffic.clients import POPULATIONS, population
 from autograder.traffic.send import send
 
 if TYPE_CHECKING:
-    from autograder.labs.lab import Lab
+    from collections.abc import Callable, Mapping, Sequence
+
+    from autograder.labs.lab import Check, Lab
+    from autograder.notebook.room import Room
+    from autograder.stack.proxies.proxy import ConfigFault
 
 MAX_REQUESTS = 5000
+SLOW = Conduct(slowness=10.0)
 PEOPLE = 125
 """Who check out at once in a lab that has no peak of its own."""
 
 
+@dataclass(frozen=True)
+class Happened:
+    """Something that was done: ``what`` and its ``result`` as in the history, ``kind`` and ``text`` as in a mark.
+
+    ``kind`` is empty for what is no mark.
+    """
+
+    what: str
+    result: str
+    kind: str
+    text: str
+
+
 class LabSession:
-    """One open lab. Made by :func:`open_lab`."""
+    """One open lab. Made by :func:`open_lab`.
+
+    What can be done with it may be done from several threads: a cell and a button wait for each other.
+    """
 
     def __init__(self, lab: Lab, folder: Path, engine: str) -> None:
         self.lab = lab
         self.folder = folder
+        self.logbook = Logbook(folder)
+        self.lock = threading.RLock()
+        """Held by whoever changes what runs."""
+        self.refused: tuple[dict[str, bytes], tuple[ConfigFault, ...]] = ({}, ())
+        """The config that was refused last, and why."""
+        self.rolled_back: dict[str, bytes] | None = None
+        """The config that runs, if it came by rolling back."""
         self._engine = engine
-        self._logbook = Logbook(folder)
+        self._listeners: list[Callable[[Happened], None]] = []
+        self._room: Room | None = None
+        self._closed = False
         self._peak = max((check.concurrency for check in lab.checks if check.kind == "peak"), default=PEOPLE)
         for name in lab.files:
             if not (folder / name).exists():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(lab.read(lab.start)[name])
-        self._running = open_stack(lab.stack, engine)
+        self.running = open_stack(lab.stack, engine)
         atexit.register(self.close)
         self.apply()
+
+    @property
+    def room(self) -> Room:
+        """The control room: what can be seen of this lab, five times a second. It begins when it is first asked for."""
+        with self.lock:
+            if self._room is None:
+                from autograder.notebook.room import Room
+
+                self._room = Room(self)
+            return self._room
+
+    def hear(self, listener: Callable[[Happened], None]) -> None:
+        """Have ``listener`` called with everything that is done from now on."""
+        self._listeners.append(listener)
 
     def send(self, clients: str = "many", requests: int = 300, *, checkout: bool = False) -> TrafficView:
         """Send traffic and see where it went.
@@ -55,16 +104,16 @@ class LabSession:
         for the expensive page, all at once as far as the lab's peak allows.
         """
         if clients not in POPULATIONS:
-            raise _choose(clients, POPULATIONS, "population of clients")
+            raise choose(clients, POPULATIONS, "population of clients")
         if not 1 <= requests <= MAX_REQUESTS:
             raise LabError(f"{requests} requests are out of range", remedy=f"send from 1 to {MAX_REQUESTS}")
         crowd = population(clients)
         plan = crowd.check_out(requests) if checkout else crowd.browse(requests)
-        sample = send(self._running, crowd, plan, concurrency=self._peak if checkout else 32, timeout=10.0)
-        down = tuple(name for name, state in self._running.servers().items() if not state.up)
+        sample = send(self.running, crowd, plan, concurrency=self._peak if checkout else 32, timeout=10.0)
+        down = tuple(name for name, state in self.running.servers().items() if not state.up)
         shares = " ".join(f"{name} {part:.0%}" for name, part in sorted(sample.shares().items()))
-        self._logbook.write(f"send {clients}", f"{shares}, {sample.failed} failed")
-        predicted = self._logbook.predictions().get("shares", {})
+        self._note(f"send {clients}", f"{shares}, {sample.failed} failed")
+        predicted = self.predicted()
         return TrafficView(sample, self.lab.stack.fair_shares(), self.lab.stack.balancer.proxy, down, predicted)
 
     def predict(self, **shares: float) -> str:
@@ -72,93 +121,195 @@ class LabSession:
         names = [server.name for server in self.lab.stack.servers]
         for name in shares:
             if name not in names:
-                raise _choose(name, names, "server")
+                raise choose(name, names, "server")
         total = sum(shares.values())
         if set(shares) != set(names) or not 99 <= total <= 101 or min(shares.values()) < 0:
             raise LabError(
                 f"the shares you predict for {', '.join(shares) or 'no server'} make {total:g} %",
                 remedy=f"give one for each of {', '.join(names)}; together they make 100",
             )
-        self._logbook.predict("shares", {name: part / 100 for name, part in shares.items()})
-        self._logbook.write("predict", " ".join(f"{name} {part:g}%" for name, part in shares.items()))
-        return "Written down. Now send traffic and compare: lab.send()"
+        with self.lock:
+            aside = self.logbook.predict("shares", {name: part / 100 for name, part in shares.items()})
+            words = " ".join(f"{name} {part:g}%" for name, part in shares.items())
+            self._note("predict", words, kind="prediction", text="predicted")
+        return f"{f'{aside}. ' if aside else ''}Written down. Now send traffic and compare: lab.send()"
+
+    def predicted(self) -> dict[str, float]:
+        """The shares that were predicted (0 to 1); empty before that, or if what was written is no shares."""
+        shares = self.logbook.predictions().get("shares", {})
+        if not isinstance(shares, dict):
+            return {}
+        return {str(name): float(part) for name, part in shares.items() if isinstance(part, int | float)}
 
     def apply(self) -> AppliedView:
         """Check the config as it is saved, reload the balancer with it, and wait until that is what runs."""
-        applied = apply_everywhere(self._running, self._config())
-        self._logbook.write("apply", applied.digest if applied.ok else str(applied.faults[0]))
+        with self.lock:
+            config = self.config()
+            applied = self.running.apply(config)
+            if applied.ok:
+                self.rolled_back = None
+                self.refused = ({}, ())
+                self._note("apply", applied.digest, kind="apply", text=f"applied {applied.digest[:4]}")
+            else:
+                self.refused = (config, applied.faults)
+                self._note("apply", str(applied.faults[0]), kind="refused", text="refused")
         return AppliedView(applied, self.lab.stack.balancer.proxy)
 
     def check_syntax(self) -> str:
         """Ask the balancer whether the config as it is saved is valid. Changes nothing that runs."""
-        faults = [fault for one in self.lab.stack.balancers for fault in self._running.check(self._config(), one.name)]
+        with self.lock:
+            config = self.config()
+            faults = self.running.check(config)
+            self.refused = (config, faults)
+            self._note("check syntax", str(faults[0]) if faults else "valid")
         return "\n".join(map(str, faults)) or "valid: it would load. Whether it does what you mean, only traffic tells."
 
     def check(self, name: str) -> VerdictView:
-        """Run one check on a fresh copy of the stack with the config as it is saved, as grading does."""
-        names = [check.name for check in self.lab.checks]
-        if name not in names:
-            raise _choose(name, names, "check")
-        tried = {name: self._logbook.attempts(name)}
-        (verdict,) = examine(
-            self.lab, self.lab.read(self.folder), engine=self._engine, checks=[name], hidden=False, attempts=tried
-        )
-        self._logbook.write(f"check {name}", str(verdict.outcome), observed=verdict.observed, points=verdict.points)
-        check = self.lab.check(name)
+        """Run one check on a fresh copy of the stack with the files as they are saved, as grading does."""
+        check = self._check(name)
+        files = self.lab.read(self.folder)
+        seen = self.logbook.hints_seen(name)
+        (verdict,) = examine(self.lab, files, engine=self._engine, checks=[name], hidden=False, attempts={name: seen})
+        with self.lock:
+            self._note(
+                f"check {name}",
+                str(verdict.outcome),
+                kind="check",
+                text=f"{name} {verdict.outcome}",
+                observed=verdict.observed,
+                points=verdict.points,
+                why=verdict.why,
+                next=verdict.next,
+                files=files_digest(files),
+            )
         return VerdictView(verdict, check.title, check.page)
+
+    def hint(self, name: str) -> HintView:
+        """The next hint for a check: where to look, then what to compare, then an example from elsewhere."""
+        check = self._check(name)
+        with self.lock:
+            seen = self.logbook.hints_seen(name)
+            if seen < len(check.hints):
+                self._note(f"hint {name}", f"{seen + 1} of {len(check.hints)}")
+        number = min(seen + 1, len(check.hints))
+        return HintView(name, check.hints[number - 1] if check.hints else "", number, len(check.hints))
 
     def roll_back(self) -> AppliedView:
         """Load the last config that ran before this one, and put it back in the file."""
-        applied = self._running.roll_back()
-        for name, content in (self._running.running or {}).items():
-            (self.folder / CONFIG_FOLDER / name).write_bytes(content)
-        self._logbook.write("roll back", applied.digest)
+        with self.lock:
+            applied = self.running.roll_back()
+            self.rolled_back = dict(self.running.running or {})
+            for name, content in self.rolled_back.items():
+                (self.folder / CONFIG_FOLDER / name).write_bytes(content)
+            digest = applied.digest
+            self._note("roll back", digest, kind="rollback", text=f"rolled back to {digest[:4]}")
         return AppliedView(applied, self.lab.stack.balancer.proxy)
 
     rollback = roll_back
 
+    def diff(self) -> DiffView:
+        """The config as it is saved against the last known good one, or against what runs if there is none."""
+        good, runs = self.running.last_known_good, self.running.running
+        return DiffView(self.config(), dict(good or runs or {}), "the last known good" if good else "what runs")
+
     def kill(self, server: str) -> str:
         """End a server's process, as a power cut would."""
-        self._running.kill(server)
-        self._logbook.write(f"kill {server}", "done")
-        return f"{server} is down; lab.restart({server!r}) starts it again"
+        with self.lock:
+            self.running.kill(server)
+            self._note(f"kill {server}", "done", kind="fault", text=f"killed {server}")
+        return f"{server} is down; lab.bring_back({server!r}) starts it again"
+
+    def slow(self, server: str) -> str:
+        """Make a server work ten times as slowly, as one does whose disk is failing."""
+        with self.lock:
+            self.running.afflict(server, SLOW)
+            self._note(f"slow {server}", "done", kind="fault", text=f"slowed {server}")
+        return f"{server} takes {SLOW.slowness:g} times as long; lab.bring_back({server!r}) heals it"
+
+    def cut_off(self, server: str) -> str:
+        """Pull a server's network cable: nothing arrives and nothing leaves."""
+        with self.lock:
+            self.running.afflict(server, Conduct(cut_off=True))
+            self._note(f"cut off {server}", "done", kind="fault", text=f"cut off {server}")
+        return f"{server} hears and says nothing; lab.bring_back({server!r}) puts the cable back"
+
+    def bring_back(self, server: str = "all") -> str:
+        """Heal a server and start it if it is down; or all of them."""
+        with self.lock:
+            if server == "all":
+                self.running.bring_back()
+            else:
+                self.running.heal(server)
+                self.running.start(server)
+            self._note(f"bring back {server}", "done", kind="heal", text=f"brought back {server}")
+        return "all servers are up" if server == "all" else f"{server} is up"
 
     def restart(self, server: str) -> str:
         """Start a server's process anew."""
-        self._running.restart(server)
-        self._logbook.write(f"restart {server}", "done")
+        with self.lock:
+            self.running.restart(server)
+            self._note(f"restart {server}", "done", kind="heal", text=f"restarted {server}")
         return f"{server} is up"
+
+    def load(self, rate: float, clients: str = "") -> str:
+        """Change the traffic of the control room: ``rate`` requests a second (0: none), from other clients."""
+        room = self.room
+        if clients:
+            room.set_clients(clients)
+        room.set_load(rate)
+        return f"{room.rate:g} requests a second from {room.clients.described}"
 
     def servers(self) -> dict[str, str]:
         """Which servers run."""
-        states = self._running.servers()
+        states = self.running.servers()
         return {n: "up" if s.up else f"down (exit code {s.exit_code}, started {s.starts} ×)" for n, s in states.items()}
 
     def logs(self, node: str = "lb") -> str:
         """What the balancer (``lb``) or a server wrote."""
         if node not in self.lab.stack.nodes:
-            raise _choose(node, self.lab.stack.nodes, "node")
-        return self._running.machines.logs(node)
+            raise choose(node, self.lab.stack.nodes, "node")
+        return self.running.machines.logs(node)
 
     def reset(self) -> AppliedView:
-        """Start over: the config as it was given, all servers up. Your config is kept beside it, as ``….mine``."""
-        for name in self.lab.files:
-            mine = self.folder / name
-            if mine.exists():
-                shutil.copyfile(mine, mine.with_name(mine.name + ".mine"))
-            mine.write_bytes(self.lab.read(self.lab.start)[name])
-        self._running.bring_back()
-        self._logbook.write("reset", "the config as it was given")
-        return self.apply()
+        """Start over: the config as it was given, all servers up. Your config is kept beside it, as ``….mine``.
+
+        Where the stack is gone, a new one is started.
+        """
+        with self.lock:
+            for name in self.lab.files:
+                mine = self.folder / name
+                if mine.exists():
+                    shutil.copyfile(mine, mine.with_name(mine.name + ".mine"))
+                mine.write_bytes(self.lab.read(self.lab.start)[name])
+            try:
+                self.running.bring_back()
+            except EngineError:
+                self.running.close()
+                self.running = open_stack(self.lab.stack, self._engine)
+            self._note("reset", "the config as it was given", kind="heal", text="started over")
+            return self.apply()
 
     def history(self) -> HistoryView:
         """Everything that was done in this lab."""
-        return HistoryView(self._logbook.entries())
+        return HistoryView(self.logbook.entries())
+
+    def log(self) -> str:
+        """The same as plain text, to copy."""
+        return repr(self.history())
+
+    def config(self) -> dict[str, bytes]:
+        """The config folder of the balancer as it is saved."""
+        files = self.lab.read(self.folder)
+        return {n.removeprefix(CONFIG_FOLDER): content for n, content in files.items() if n.startswith(CONFIG_FOLDER)}
 
     def close(self) -> None:
-        """Stop the stack. Your files stay."""
+        """Stop the stack and the control room. Your files stay."""
         atexit.unregister(self.close)
-        self._running.close()
+        with self.lock:
+            room, self._room = self._room, None
+        if room is not None:
+            room.close()
+        self.running.close()
 
     def __repr__(self) -> str:
         """The lab in words."""
@@ -167,9 +318,29 @@ class LabSession:
     def _repr_html_(self) -> str:
         return Welcome(self.lab, self.lab.files)._repr_html_()
 
-    def _config(self) -> dict[str, bytes]:
-        files = self.lab.read(self.folder)
-        return {n.removeprefix(CONFIG_FOLDER): content for n, content in files.items() if n.startswith(CONFIG_FOLDER)}
+    def _check(self, name: str) -> Check:
+        names = [check.name for check in self.lab.checks]
+        if name not in names:
+            raise choose(name, names, "check")
+        return self.lab.check(name)
+
+    def _note(self, what: str, result: str, *, kind: str = "", text: str = "", **details: Any) -> None:
+        self.logbook.write(what, result, **details)
+        happened = Happened(what, result, kind, text)
+        for listener in self._listeners:
+            listener(happened)
+
+
+def files_digest(files: Mapping[str, bytes]) -> str:
+    """Twelve hex digits that name what a check judged."""
+    return config_digest(files)
+
+
+def choose(word: str, known: Sequence[str], kind: str) -> LabError:
+    """What to tell somebody who named something that is not there."""
+    close = nearest(word, known)
+    hint = f"did you mean {close!r}?" if close else f"choose one of: {', '.join(known)}"
+    return LabError(f"there is no {kind} called {word!r}", remedy=hint)
 
 
 _OPEN: dict[Path, LabSession] = {}
@@ -189,12 +360,6 @@ def open_lab(slug: str | None = None, *, folder: str | Path | None = None, engin
     print(f"Starting the stack of {lab.title!r} …", flush=True)
     _OPEN[place] = LabSession(lab, place, engine)
     return _OPEN[place]
-
-
-def _choose(word: str, known: tuple[str, ...] | list[str], kind: str) -> LabError:
-    close = nearest(word, known)
-    hint = f"did you mean {close!r}?" if close else f"choose one of: {', '.join(known)}"
-    return LabError(f"there is no {kind} called {word!r}", remedy=hint)
 
 
 def _speak_plainly() -> None:

@@ -128,6 +128,47 @@ class AppliedView:
 
 
 @dataclass(frozen=True)
+class HintView:
+    """A hint for a check: ``number`` of ``hints`` (0 of 0: there is none)."""
+
+    check: str
+    text: str
+    number: int
+    hints: int
+
+    def __repr__(self) -> str:
+        """The hint, and how many there are."""
+        return f"hint {self.number} of {self.hints}  {self.text}" if self.hints else f"{self.check} has no hints"
+
+    def _repr_html_(self) -> str:
+        return f"<p style='border-left:4px solid #8a5300;padding:.2em 1em'>{escape(repr(self))}</p>"
+
+
+@dataclass(frozen=True)
+class DiffView:
+    """Config files (``mine``) against others of the same names."""
+
+    mine: Mapping[str, bytes]
+    other: Mapping[str, bytes]
+    against: str
+
+    def __repr__(self) -> str:
+        """A unified diff, or a line that says there is none."""
+        import difflib
+
+        found: list[str] = []
+        for name in sorted({*self.mine, *self.other}):
+            before, now = (
+                files.get(name, b"").decode("utf-8", "replace").splitlines() for files in (self.other, self.mine)
+            )
+            found += difflib.unified_diff(before, now, f"{self.against}: {name}", f"as saved: {name}", lineterm="")
+        return "\n".join(found) or f"the same as {self.against}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+@dataclass(frozen=True)
 class HistoryView:
     """Everything that was done in this lab, oldest first."""
 
@@ -136,6 +177,17 @@ class HistoryView:
     def __repr__(self) -> str:
         """A line for each entry."""
         return "\n".join(f"{entry.time}  {entry.what:<18} {entry.result}" for entry in self.entries) or "nothing yet"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(entry.time)}</td><th scope='row'>{escape(entry.what)}</th>"
+            f"<td>{escape(entry.result)}</td></tr>"
+            for entry in self.entries
+        )
+        return (
+            "<table><caption>What was done in this lab</caption><tr><th scope='col'>when (UTC)</th>"
+            f"<th scope='col'>what</th><th scope='col'>what came of it</th></tr>{rows}</table>"
+        )
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.stack.conduct import WELL, Conduct
 from autograder.stack.journal import forget
 from autograder.stack.service import drawing
-from autograder.stack.shop_spec import CHECKOUT_MARK, ShopSpec
+from autograder.stack.shop_spec import CHECKOUT_MARK, STATUS_PATH, ShopSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 NONCE_HEADER = "x-request-nonce"
 RECEIPT_HEADER = "x-receipt"
-STATUS_PATH = "/-/status"
 METRICS_PATH = "/-/metrics"
 KILLED = 137
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 CHECKOUT_MARK = "k"
 """Last character of a receipt for a checkout, which no other receipt has: a balancer may have asked for less."""
 DISK = "/run/manyhands/disk"
+STATUS_PATH = "/-/status"
+"""Where a shop that speaks HTTP tells how it is."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Traffic that does not end: a stream of requests at a steady rate, told about second by second.
+"""Traffic that does not end: a stream of requests at a steady rate, told about slice by slice.
 
 >>> with Flow(running, population("many"), rate=50.0) as flow:        # doctest: +SKIP
 ...     for sample in flow:
@@ -17,7 +17,7 @@ from autograder.traffic.sample import Sample
 from autograder.traffic.send import Cookies, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from autograder.stack.model import Door
@@ -25,18 +25,24 @@ if TYPE_CHECKING:
     from autograder.traffic.clients import Population, Request
 
 SLICE_S = 1.0
+ASLEEP_S = 2.0
+"""Who is this late was asleep, as a laptop with its lid closed: what was due meanwhile is not sent afterwards."""
 _ROUNDING = 1e-6
 _AHEAD_S = 0.1
 """A slice is handed to the clients node this long before its first request is due, so that there is no gap."""
 
 
 class Flow:
-    """Open-loop traffic in slices of a second, back to back; iterate over it for the sample of each slice, in order.
+    """Open-loop traffic in slices of ``slice_s`` seconds, back to back; iterate over it for their samples, in order.
 
     A slice starts on time even if answers to an earlier one are still awaited. Nothing is dropped: every request sent
     is in exactly one sample. Cookies live as long as the flow; kept-alive connections as long as their slice.
-    ``rate`` is in requests a second and may be changed, which the next slice heeds; ``checkouts`` is the part (0 to 1)
-    of them that is the expensive page.
+    ``rate`` is in requests a second and may be changed (0: nobody sends), which the next slice heeds; ``checkouts`` is
+    the part (0 to 1) of them that is the expensive page.
+
+    With ``hear`` there is nothing to iterate over: it is called, from a thread of the slice's own, as soon as the
+    slice's last answer is there, with the slice's start (:func:`time.monotonic`) and its sample, or what :func:`send`
+    raised.
     """
 
     def __init__(
@@ -49,13 +55,16 @@ class Flow:
         door: Door | None = None,
         timeout: float = 5.0,
         seed: int = 0,
+        slice_s: float = SLICE_S,
+        hear: Callable[[float, Sample | Exception], None] | None = None,
     ) -> None:
-        if rate <= 0:
-            raise ValueError(f"a rate is more than 0 requests a second, not {rate}")
+        if rate < 0:
+            raise ValueError(f"a rate is 0 or more requests a second, not {rate}")
         self._running, self._door, self._timeout = running, door, timeout
         self._population = population
         self.rate = rate
         self._checkouts, self._seed = checkouts, seed
+        self._slice_s, self._hear = slice_s, hear
         self._cookies = Cookies()
         self._slices: queue.Queue[queue.Queue[Sample | Exception] | None] = queue.Queue()
         self._ending = threading.Event()
@@ -74,7 +83,7 @@ class Flow:
         self._conductor.join()
 
     def __iter__(self) -> Iterator[Sample]:
-        """A sample a second, until :meth:`stop` and the last answer. Raises what :func:`send` raised, if it did."""
+        """The slices' samples, until :meth:`stop` and the last answer. Raises what :func:`send` raised, if it did."""
         while (slice_ := self._slices.get()) is not None:
             outcome = slice_.get()
             if isinstance(outcome, Exception):
@@ -91,30 +100,52 @@ class Flow:
         number = 0
         first = 0.0
         """When the next request is due, in seconds after the start."""
-        senders = []
-        while not self._ending.wait(max(0.0, start + number * SLICE_S - _AHEAD_S - time.monotonic())):
+        rate = self.rate
+        senders: list[threading.Thread] = []
+        while not self._ending.wait(max(0.0, start + number * self._slice_s - _AHEAD_S - time.monotonic())):
+            late = time.monotonic() - (start + number * self._slice_s)
+            if late > ASLEEP_S:
+                start += late
             number += 1
-            # Whole requests, those that are due in this second; the next slice goes on where this one ends.
+            begins = (number - 1) * self._slice_s
+            if rate != self.rate or not rate:
+                first = begins  # what was due at another rate is not waited for
             rate = self.rate
-            count = max(0, math.ceil((number * SLICE_S - first) * rate - _ROUNDING))
-            requests = self._population.shop(count, self._seed + number, self._checkouts)
-            outcome: queue.Queue[Sample | Exception] = queue.Queue()
-            work = (requests, rate, start + first, outcome)
-            sender = threading.Thread(target=self._one, args=work, name="flow", daemon=True)
-            sender.start()
-            senders.append(sender)
-            self._slices.put(outcome)
-            first += count / rate
-            senders = [one for one in senders if one.is_alive()]
+            # Whole requests, those that are due in this slice; the next slice goes on where this one ends.
+            due = math.ceil((begins + self._slice_s - first) * rate - _ROUNDING)
+            requests = self._population.shop(max(0, due), self._seed + number, self._checkouts)
+            sender = self._slice(requests, rate, start + (first if requests else begins))
+            if sender is not None:
+                first += len(requests) / rate
+                senders = [one for one in senders if one.is_alive()]
+                senders.append(sender)
         for sender in senders:
             sender.join()
         self._slices.put(None)
+
+    def _slice(self, requests: tuple[Request, ...], rate: float, start: float) -> threading.Thread | None:
+        """Send a slice from a thread of its own, which is returned; a slice without requests needs none."""
+        outcome: queue.Queue[Sample | Exception] = queue.Queue()
+        if self._hear is None:
+            self._slices.put(outcome)
+        if not requests:
+            self._told(outcome, start, Sample(self._population.name, self._population.described, (), 0.0))
+            return None
+        sender = threading.Thread(target=self._one, args=(requests, rate, start, outcome), name="flow", daemon=True)
+        sender.start()
+        return sender
+
+    def _told(self, outcome: queue.Queue[Sample | Exception], start: float, what: Sample | Exception) -> None:
+        if self._hear is None:
+            outcome.put(what)
+        else:
+            self._hear(start, what)
 
     def _one(
         self, requests: tuple[Request, ...], rate: float, start: float, outcome: queue.Queue[Sample | Exception]
     ) -> None:
         try:
-            sample = send(
+            sample: Sample | Exception = send(
                 self._running,
                 self._population,
                 requests,
@@ -124,6 +155,6 @@ class Flow:
                 cookies=self._cookies,
                 start=start,
             )
-            outcome.put(sample)
         except Exception as error:
-            outcome.put(error)
+            sample = error
+        self._told(outcome, start, sample)

@@ -1,0 +1,377 @@
+"""The control room: what goes on in an open lab, five times a second, and a desk that takes commands.
+
+Nothing here draws. A panel in a notebook and a terminal both ask for frames (:mod:`autograder.notebook.frame`) and give
+commands; what a notebook cell does meanwhile shows in the same frames.
+
+>>> room = open_lab("spread-the-load").room                                        # doctest: +SKIP
+>>> room.do("set_load", rate=200); room.frame().verdict                            # doctest: +SKIP
+'concentrated: 98% on one of four servers'
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections import deque
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from autograder.errors import ManyHandsError
+from autograder.notebook.frame import EVERY_S, KEPT_S, Frame, Mark
+from autograder.notebook.room_checks import Checks
+from autograder.notebook.room_config import Configs
+from autograder.notebook.room_servers import Health, Look, balancers_now, look, servers_now
+from autograder.notebook.room_traffic import NOW_S, Tally
+from autograder.notebook.session import choose
+from autograder.stack.balancing import config_digest
+from autograder.stack.engine import EngineError
+from autograder.traffic.clients import POPULATIONS, population
+from autograder.traffic.flow import Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from autograder.notebook.session import Happened, LabSession
+    from autograder.traffic.clients import Population
+    from autograder.traffic.sample import Sample
+
+COMMANDS = (
+    *("apply", "check_syntax", "roll_back", "check", "check_all", "set_load", "set_clients", "kill", "slow"),
+    *("cut_off", "bring_back", "predict", "reset", "hint"),
+)
+GENTLE = 40.0
+"""Requests a second with which a lab begins, so that there is something to see."""
+_CHECKOUTS = 0.1
+_TIMEOUT_S = 2.0
+"""When a client gives up: a slice is told when its last answer is there, and the picture should live."""
+_SLICES_S = {"local": EVERY_S}
+_SLICE_S = 1.0
+"""On engines where a call to the clients node takes a new interpreter, slices are longer."""
+_LOOKS_LOST = 3
+_LOG_KEPT = 300
+_MARKS_KEPT = 200
+
+
+class Room:
+    """The control room of a session; ask :attr:`LabSession.room` for it. Its threads end with :meth:`close`."""
+
+    def __init__(self, session: LabSession) -> None:
+        self._session = session
+        self._zero = time.monotonic()
+        stack = session.lab.stack
+        meant = stack.clients[0] if stack.clients else None
+        self.clients: Population = population(meant.population if meant else "many")
+        self.rate = meant.rate if meant else GENTLE
+        self._checkouts = meant.checkouts if meant else _CHECKOUTS
+        self.most = _most(session)
+        self._tally = Tally(self._zero)
+        self._health = Health()
+        self._checks = Checks(session)
+        self._configs = Configs(session)
+        self._marks: deque[Mark] = deque(maxlen=_MARKS_KEPT)
+        self._log: deque[str] = deque(maxlen=_LOG_KEPT)
+        self._log.extend(f"{one.time[11:19]} {one.what}: {one.result}" for one in session.logbook.entries()[-50:])
+        self._look: Look | None = None
+        self._doing = self._trouble = self._broken = ""
+        self._predicted = session.predicted()
+        self._hearers: dict[object, Callable[[Frame], None]] = {}
+        self._ending = threading.Event()
+        self._orders: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue()
+        self._exams: queue.Queue[str | None] = queue.Queue()
+        self._number = 0
+        self._flow: Flow | None = None
+        self._flow_lock = threading.Lock()
+        self._begin_flow()
+        session.hear(self._happened)
+        self._newest = self._made()
+        jobs = {"frames": self._make_frames, "looks": self._keep_looking, "orders": self._obey, "checks": self._examine}
+        self._threads = [threading.Thread(target=job, name=f"room-{name}", daemon=True) for name, job in jobs.items()]
+        for thread in self._threads:
+            thread.start()
+
+    def frame(self) -> Frame:
+        """The newest frame. Never waits."""
+        return self._newest
+
+    def hear(self, callback: Callable[[Frame], None]) -> Callable[[], None]:
+        """Have ``callback`` called, from a thread, with every new frame; returns what ends that."""
+        key = object()
+        self._hearers[key] = callback
+
+        def leave() -> None:
+            self._hearers.pop(key, None)
+
+        return leave
+
+    def do(self, command: str, **words: Any) -> None:
+        """Give one of :data:`COMMANDS`. Returns at once; what came of it shows in frames.
+
+        Commands are carried out in order; checks run beside them, in an order of their own.
+        """
+        self._orders.put((command, words))
+
+    def set_load(self, rate: float) -> None:
+        """Ask for so many requests a second, up to :attr:`most`; 0 for none."""
+        self.rate = min(max(0.0, float(rate)), self.most)
+        with self._flow_lock:
+            if self._flow is not None:
+                self._flow.rate = self.rate
+        self._mark("load", f"{self.rate:g} requests a second")
+        self._say(f"load: {self.rate:g} requests a second")
+
+    def set_clients(self, name: str) -> None:
+        """Have another population send. Raises :class:`ManyHandsError` if there is none of that name."""
+        if name not in POPULATIONS:
+            raise choose(name, POPULATIONS, "population of clients")
+        self.clients = population(name)
+        self._begin_flow()
+        self._mark("load", f"clients: {name}")
+        self._say(f"clients: {name}, {self.clients.described}")
+
+    def close(self) -> None:
+        """End all threads and the traffic. Safe to call twice."""
+        if self._ending.is_set():
+            return
+        self._ending.set()
+        self._orders.put(None)
+        self._exams.put(None)
+        with self._flow_lock:
+            flow, self._flow = self._flow, None
+        if flow is not None:
+            flow.stop()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
+        if flow is not None:
+            flow.__exit__(None, None, None)
+        self._publish()
+
+    def __enter__(self) -> Self:
+        """The room itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    # What runs in threads.
+
+    def _make_frames(self) -> None:
+        due = time.monotonic()
+        while not self._ending.is_set():
+            with contextlib.suppress(EngineError):  # the looks tell
+                self._publish()
+            due = max(due + EVERY_S, time.monotonic())
+            self._ending.wait(due - time.monotonic())
+
+    def _publish(self) -> None:
+        self._number += 1
+        self._newest = frame = self._made()
+        for callback in tuple(self._hearers.values()):
+            with contextlib.suppress(Exception):  # who listens badly hears the next frame, and others hear this one
+                callback(frame)
+
+    def _keep_looking(self) -> None:
+        lost = 0
+        while not self._ending.is_set():
+            began = time.monotonic()
+            running = self._session.running
+            try:
+                self._look = look(running, self._look)
+                lost = 0
+                if self._broken:
+                    self._broken = ""
+                    self._begin_flow()
+                self._tell_health()
+            except EngineError as error:
+                lost += 1
+                if lost == _LOOKS_LOST and running is self._session.running and not self._ending.is_set():
+                    self._break_off(error)
+            # A look that takes long, as in containers, is not taken as often.
+            took = time.monotonic() - began
+            self._ending.wait(max(EVERY_S - took, took))
+
+    def _tell_health(self) -> None:
+        if self._look is None:
+            return
+        for name, code in self._health.crashes(self._session.running, self._look):
+            killed = any(mark.text == f"killed {name}" and mark.at > self._now() - 2 for mark in self._marks)
+            if not killed:
+                self._mark("crash", f"{name} crashed")
+                self._say(f"{name} crashed (exit code {code})")
+        for name, since in self._health.healed().items():
+            if self._tally.answered_since(since)[name]:
+                self._health.recovered(name)
+                self._mark("recovery", f"{name} answers again")
+                self._say(f"{name} answers again")
+
+    def _break_off(self, error: EngineError) -> None:
+        self._broken = f"The stack is gone: {error.what}. Press Reset, or open the lab again, to start a new one."
+        self._say(self._broken)
+        with self._flow_lock:
+            flow, self._flow = self._flow, None
+        if flow is not None:
+            flow.stop()
+
+    def _obey(self) -> None:
+        while (order := self._orders.get()) is not None:
+            command, words = order
+            try:
+                self._doing = command.replace("_", " ")
+                self._trouble = ""
+                self._carry_out(command, words)
+            except ManyHandsError as error:
+                self._in_trouble(error)
+            except TypeError as error:  # words that the command does not take
+                self._in_trouble(ManyHandsError(f"{command}: {error}"))
+            except Exception as error:
+                self._in_trouble(ManyHandsError(f"{command} did not work: {type(error).__name__}: {error}"))
+            finally:
+                self._doing = ""
+
+    def _carry_out(self, command: str, words: dict[str, Any]) -> None:
+        if command not in COMMANDS:
+            raise choose(command, COMMANDS, "command")
+        if command in ("set_load", "set_clients"):
+            getattr(self, command)(**words)
+        elif command == "check":
+            self._queue_check(**words)
+        elif command == "check_all":
+            for check in self._session.lab.checks:
+                self._queue_check(check.name)
+        elif command == "predict":
+            self._predict(**words)
+        else:
+            getattr(self._session, command)(**words)
+
+    def _queue_check(self, name: str) -> None:
+        self._checks.begin(name)
+        self._exams.put(name)
+
+    def _predict(self, shares: Mapping[str, float]) -> None:
+        """Shares in per cent, or in parts of 1."""
+        parts = sum(shares.values()) <= 2
+        self._session.predict(**{name: part * 100 if parts else part for name, part in shares.items()})
+
+    def _examine(self) -> None:
+        while (name := self._exams.get()) is not None:
+            if self._ending.is_set():
+                return
+            try:
+                self._session.check(name)
+            except Exception as error:
+                told = (
+                    error if isinstance(error, ManyHandsError) else ManyHandsError(f"{type(error).__name__}: {error}")
+                )
+                self._in_trouble(told)
+            finally:
+                self._checks.end(name)
+
+    # What they tell.
+
+    def _happened(self, happened: Happened) -> None:
+        self._say(f"{happened.what}: {happened.result}")
+        if happened.kind:
+            self._mark(happened.kind, happened.text)
+        if happened.kind in ("apply", "rollback", "fault", "heal"):
+            self._tally.forget_judged()
+        if happened.kind == "prediction":
+            self._predicted = self._session.predicted()
+        self._checks.changed()
+        self._configs.changed()
+
+    def _in_trouble(self, error: ManyHandsError) -> None:
+        self._trouble = str(error)
+        self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        self._log.append(f"{datetime.now().astimezone():%H:%M:%S} {text}")
+
+    def _mark(self, kind: str, text: str) -> None:
+        self._marks.append(Mark(round(self._now(), 1), kind, text))
+
+    def _now(self) -> float:
+        return time.monotonic() - self._zero
+
+    def _begin_flow(self) -> None:
+        slice_s = _SLICES_S.get(self._session.running.machines.engine, _SLICE_S)
+
+        def heard(start: float, what: Sample | Exception) -> None:
+            if not isinstance(what, Exception):  # a stack that is gone is told by the looks
+                self._tally.add(start, what, slice_s)
+
+        with self._flow_lock:
+            if self._ending.is_set():
+                return
+            if self._flow is not None:
+                self._flow.stop()
+            self._flow = Flow(
+                *(self._session.running, self.clients, self.rate, self._checkouts),
+                timeout=_TIMEOUT_S,
+                slice_s=slice_s,
+                hear=heard,
+                seed=time.monotonic_ns(),
+            )
+            self._flow.__enter__()
+            self._tally.forget_judged()
+
+    def _made(self) -> Frame:
+        running = self._session.running
+        now = self._tally.now()
+        seen = self._look
+        up = [name for name, state in seen.states.items() if state.up] if seen is not None else []
+        fair = running.stack.fair_shares()
+        judged = self._tally.judged(fair, up if seen is not None else fair)
+        runs = running.running
+        at = self._now()
+        phase = "running" if seen is not None else "starting"
+        if self._doing:
+            phase = "busy"
+        if self._broken:
+            phase = "broken"
+        if self._ending.is_set():
+            phase = "closed"
+        return Frame(
+            number=self._number,
+            at=at,
+            phase=phase,
+            doing=self._doing,
+            trouble=self._broken or self._trouble,
+            title=self._session.lab.title,
+            clients=self.clients.name,
+            populations=tuple((name, population(name).described) for name in POPULATIONS),
+            rate=self.rate,
+            most=self.most,
+            verdict=judged.words,
+            alarm=judged.alarm,
+            throughput=now.throughput,
+            failing=now.failing,
+            p50_ms=now.p50_ms,
+            p99_ms=now.p99_ms,
+            balancers=balancers_now(running, seen, config_digest(runs) if runs else ""),
+            servers=servers_now(running, seen, now, NOW_S),
+            seconds=self._tally.seconds(),
+            marks=tuple(mark for mark in self._marks if mark.at >= at - KEPT_S),
+            config=self._configs.now(),
+            checks=self._checks.now(),
+            predicted=self._predicted,
+            observed=dict(judged.shares),
+            log=tuple(self._log),
+        )
+
+
+def open_room(session: LabSession) -> Room:
+    """The control room of a session."""
+    return session.room
+
+
+def _most(session: LabSession) -> float:
+    """The slider's end: somewhat more than the whole pool can answer, within what a laptop can send."""
+    servers = session.lab.stack.servers
+    whole = sum(one.workers * 1000 / (_CHECKOUTS * one.service_ms + (1 - _CHECKOUTS) * one.page_ms) for one in servers)
+    return float(min(800, max(100, round(1.2 * whole, -2))))

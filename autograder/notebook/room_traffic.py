@@ -1,0 +1,188 @@
+"""What the traffic of an open lab has shown: counted second by second, and judged over the last seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from autograder.judge.spread import Spread, SpreadVerdict, judge_spread
+from autograder.notebook.frame import KEPT_S, Second
+from autograder.traffic.sample import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from autograder.traffic.sample import Sample
+
+NOW_S = 2.0
+"""What "now" means for shares and rates."""
+_JUDGED_S = 10.0
+_JUDGED_MOST = 1200
+"""Requests that are judged at most; more would cost time and say no more."""
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+@dataclass
+class _Count:
+    """One second as it fills."""
+
+    sent: int = 0
+    failed: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    made: Second | None = None
+
+    def second(self, at: int) -> Second:
+        if self.made is None:
+            total = self.counts.total()
+            shares = {name: count / total for name, count in self.counts.items()}
+            self.latencies.sort()
+            half, most = _percentile(self.latencies, 0.5), _percentile(self.latencies, 0.99)
+            self.made = Second(at, self.sent, self.sent - self.failed, self.failed, half, most, shares)
+        return self.made
+
+
+@dataclass(frozen=True)
+class Now:
+    """The last :data:`NOW_S` seconds: answers a second, part that fails (0 to 1), latencies, answers by server."""
+
+    throughput: float
+    failing: float
+    p50_ms: float
+    p99_ms: float
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A sentence about the last seconds, whether it is bad, and the shares it is about (empty: nothing came)."""
+
+    words: str
+    alarm: bool
+    shares: Mapping[str, float]
+
+
+class Tally:
+    """Everything that came back since the lab was opened, at ``zero`` (:func:`time.monotonic`). Safe for threads."""
+
+    def __init__(self, zero: float) -> None:
+        self._zero = zero
+        self._lock = threading.Lock()
+        self._seconds: dict[int, _Count] = {}
+        self._slices: deque[tuple[float, float, Sample]] = deque()
+        """Arrival, start and sample of what is judged."""
+        self._since = 0.0
+
+    def add(self, start: float, sample: Sample, slice_s: float) -> None:
+        """Take a slice that began at ``start``; its requests are counted in the second in which they began."""
+        with self._lock:
+            self._slices.append((time.monotonic(), start, sample))
+            fates = sample.fates
+            for number, fate in enumerate(fates):
+                at = int(start - self._zero + number / len(fates) * slice_s)
+                count = self._seconds.setdefault(at, _Count())
+                count.made = None
+                count.sent += 1
+                count.failed += bool(fate.failure)
+                if fate.server:
+                    count.counts[fate.server] += 1
+                if fate.status:
+                    count.latencies.append(fate.latency_ms)
+            newest = max(self._seconds, default=0)
+            for at in [at for at in self._seconds if at < newest - KEPT_S]:
+                del self._seconds[at]
+            while self._slices and self._slices[0][0] < time.monotonic() - _JUDGED_S - NOW_S:
+                self._slices.popleft()
+
+    def forget_judged(self) -> None:
+        """From now on judge only what is sent from now on: something was changed."""
+        with self._lock:
+            self._since = time.monotonic()
+
+    def seconds(self) -> tuple[Second, ...]:
+        """The last two minutes."""
+        with self._lock:
+            oldest = int(time.monotonic() - self._zero) - KEPT_S
+            return tuple(self._seconds[at].second(at) for at in sorted(self._seconds) if at >= oldest)
+
+    def answered_since(self, when: float) -> Counter[str]:
+        """Good answers by server to what was sent since ``when`` (:func:`time.monotonic`), of the last seconds."""
+        with self._lock:
+            samples = [sample for _, start, sample in self._slices if start >= when]
+        return Counter(fate.server for sample in samples for fate in sample.fates if fate.server and not fate.failure)
+
+    def now(self) -> Now:
+        """What came back in the last :data:`NOW_S` seconds."""
+        after = time.monotonic() - NOW_S
+        with self._lock:
+            fates = [fate for came, _, sample in self._slices if came >= after for fate in sample.fates]
+        counts = Counter(fate.server for fate in fates if fate.server)
+        failed = sum(1 for fate in fates if fate.failure)
+        waits = sorted(fate.latency_ms for fate in fates if fate.status)
+        return Now(
+            (len(fates) - failed) / NOW_S,
+            failed / len(fates) if fates else 0.0,
+            _percentile(waits, 0.5),
+            _percentile(waits, 0.99),
+            counts,
+        )
+
+    def judged(self, fair: Mapping[str, float], up: Collection[str]) -> Judged:
+        """The judgement of what was sent in the last seconds, over the servers that are ``up``."""
+        after = time.monotonic() - _JUDGED_S
+        with self._lock:
+            chosen = [sample for came, start, sample in self._slices if came >= after and start >= self._since]
+        recent: list[Sample] = []
+        total = 0
+        for sample in reversed(chosen):
+            if total < _JUDGED_MOST and sample.fates:
+                recent.append(sample)
+                total += sample.requests
+        if not recent:
+            return Judged("nobody sends", alarm=False, shares={})
+        whole = merged(recent)
+        serving = {name: part for name, part in fair.items() if name in up}
+        scale = sum(serving.values())
+        counts = whole.counts()
+        answered = sum(counts.values())
+        shares = {name: counts.get(name, 0) / answered for name in fair} if answered else {}
+        if not serving:
+            return Judged("broken: no server is up", alarm=True, shares=shares)
+        verdict = judge_spread(whole, {name: part / scale for name, part in serving.items()})
+        words, alarm = _in_words(verdict, len(fair))
+        if whole.failed and verdict.spread is not Spread.BROKEN:
+            words += f"; {max(0.01, whole.failed / whole.requests):.0%} of the requests fail"
+            alarm = True
+        return Judged(words, alarm, shares)
+
+
+def _in_words(verdict: SpreadVerdict, servers: int) -> tuple[str, bool]:
+    if verdict.spread is Spread.BROKEN:
+        return "broken: every request fails", True
+    if verdict.spread is Spread.IDLE:
+        return "no request reaches a server", True
+    most = verdict.share[verdict.hottest]
+    if verdict.spread is Spread.CONCENTRATED:
+        if most >= 0.9 and len(verdict.fair) > 1:
+            return f"concentrated: {most:.0%} on one of {number_word(len(verdict.fair))} servers", True
+        if verdict.silent and verdict.peak_to_fair < 2:
+            return f"concentrated: {', '.join(verdict.silent)} gets nothing", True
+        fair = verdict.fair[verdict.hottest]
+        return f"concentrated: {verdict.hottest} gets {most:.0%}, its fair share is {fair:.0%}", True
+    of = "every server" if len(verdict.fair) == servers else f"each of the {number_word(len(verdict.fair))} that are up"
+    if verdict.spread is Spread.EVEN:
+        return f"even: {of} gets its fair share", False
+    return f"undecided: {verdict.units} {verdict.unit}s do not tell yet", False
+
+
+def number_word(count: int) -> str:
+    """A small number as a word."""
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+
+
+def _percentile(ordered: list[float], part: float) -> float:
+    """The value that ``part`` of an ordered list does not exceed; 0.0 for an empty one."""
+    return ordered[min(len(ordered) - 1, max(0, -int(-part * len(ordered) // 1) - 1))] if ordered else 0.0
