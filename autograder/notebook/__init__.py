@@ -4,6 +4,7 @@ May import everything below: stack, traffic, judge, mistakes, labs. Start readin
 :mod:`autograder.notebook.session`.
 """
 
-from autograder.notebook.session import LabSession, open_lab
+from autograder.notebook.opening import open_lab
+from autograder.notebook.session import LabSession
 
 __all__ = ["LabSession", "open_lab"]

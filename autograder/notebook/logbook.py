@@ -35,6 +35,7 @@ class Logbook:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._read_of: tuple[tuple[int, int], tuple[Entry, ...]] = ((0, 0), ())
 
     def write(self, what: str, result: str, **details: Any) -> None:
         """Add an entry at the end of the history."""
@@ -54,13 +55,18 @@ class Logbook:
     def entries(self) -> tuple[Entry, ...]:
         """Everything that was done, oldest first; a line that cannot be read is left out."""
         path = self.folder / _HISTORY
-        if not path.exists():
+        try:
+            there = path.stat()
+        except OSError:
             return ()
-        found = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError, TypeError):
-                found.append(Entry(**json.loads(line)))
-        return tuple(found)
+        state = (there.st_mtime_ns, there.st_size)
+        if state != self._read_of[0]:
+            found = []
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with contextlib.suppress(ValueError, TypeError):
+                    found.append(Entry(**json.loads(line)))
+            self._read_of = (state, tuple(found))
+        return self._read_of[1]
 
     def attempts(self, check: str) -> int:
         """How often a check was tried and not passed since it last passed."""

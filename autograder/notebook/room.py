@@ -22,10 +22,9 @@ from autograder.errors import ManyHandsError
 from autograder.notebook.frame import EVERY_S, KEPT_S, Frame, Mark
 from autograder.notebook.room_checks import Checks
 from autograder.notebook.room_config import Configs
-from autograder.notebook.room_servers import Health, Look, balancers_now, look, servers_now
-from autograder.notebook.room_traffic import NOW_S, Tally
+from autograder.notebook.room_servers import Health, Look, balancers_now, look, servers_now, serving
+from autograder.notebook.room_traffic import NOW_S, Judged, Tally
 from autograder.notebook.session import choose
-from autograder.stack.balancing import config_digest
 from autograder.stack.engine import EngineError
 from autograder.traffic.clients import POPULATIONS, population
 from autograder.traffic.flow import Flow
@@ -53,6 +52,9 @@ _SLICE_S = 1.0
 _LOOKS_LOST = 3
 _LOG_KEPT = 300
 _MARKS_KEPT = 200
+_ONE_MOVE_S = 2.0
+_ENDS_S = 30.0
+"""How long a room waits for its threads: for a check that runs, at most."""
 
 
 class Room:
@@ -144,7 +146,7 @@ class Room:
             flow.stop()
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join()
+                thread.join(_ENDS_S)
         if flow is not None:
             flow.__exit__(None, None, None)
         self._publish()
@@ -200,8 +202,9 @@ class Room:
         if self._look is None:
             return
         for name, code in self._health.crashes(self._session.running, self._look):
-            killed = any(mark.text == f"killed {name}" and mark.at > self._now() - 2 for mark in self._marks)
-            if not killed:
+            if name in self._session.killed:
+                self._session.killed.discard(name)
+            else:
                 self._mark("crash", f"{name} crashed")
                 self._say(f"{name} crashed (exit code {code})")
         for name, since in self._health.healed().items():
@@ -275,7 +278,7 @@ class Room:
     # What they tell.
 
     def _happened(self, happened: Happened) -> None:
-        self._say(f"{happened.what}: {happened.result}")
+        self._say(f"{happened.what}: {happened.result}{f'. {happened.observed}' if happened.observed else ''}")
         if happened.kind:
             self._mark(happened.kind, happened.text)
         if happened.kind in ("apply", "rollback", "fault", "heal"):
@@ -293,6 +296,9 @@ class Room:
         self._log.append(f"{datetime.now().astimezone():%H:%M:%S} {text}")
 
     def _mark(self, kind: str, text: str) -> None:
+        last = self._marks[-1] if self._marks else None
+        if last is not None and last.kind == kind == "load" and last.at > self._now() - _ONE_MOVE_S:
+            self._marks.pop()  # a slider on its way
         self._marks.append(Mark(round(self._now(), 1), kind, text))
 
     def _now(self) -> float:
@@ -324,10 +330,9 @@ class Room:
         running = self._session.running
         now = self._tally.now()
         seen = self._look
-        up = [name for name, state in seen.states.items() if state.up] if seen is not None else []
-        fair = running.stack.fair_shares()
-        judged = self._tally.judged(fair, up if seen is not None else fair)
-        runs = running.running
+        judged = self._tally.judged(running.stack.fair_shares(), serving(running, seen), sending=self.rate > 0)
+        if self._broken:
+            judged = Judged("broken: the stack is gone", alarm=True, shares={})
         at = self._now()
         phase = "running" if seen is not None else "starting"
         if self._doing:
@@ -353,8 +358,8 @@ class Room:
             failing=now.failing,
             p50_ms=now.p50_ms,
             p99_ms=now.p99_ms,
-            balancers=balancers_now(running, seen, config_digest(runs) if runs else ""),
-            servers=servers_now(running, seen, now, NOW_S),
+            balancers=balancers_now(running, seen),
+            servers=servers_now(running, seen, now, NOW_S, gone=bool(self._broken)),
             seconds=self._tally.seconds(),
             marks=tuple(mark for mark in self._marks if mark.at >= at - KEPT_S),
             config=self._configs.now(),

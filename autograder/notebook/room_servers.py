@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autograder.notebook.frame import BalancerNow, ServerNow
+from autograder.stack.balancing import config_digest
 from autograder.stack.conduct import WELL
 from autograder.stack.model import CLIENTS
 
@@ -47,11 +48,19 @@ def look(running: RunningStack, before: Look | None) -> Look:
     said = running.machines.call(CLIENTS, _VITALS, {"servers": asked, "timeout": _ANSWERS_S}) if asked else {}
     earlier = before.silent if before is not None else {}
     silent = {name: earlier.get(name, 0) + 1 for name in asked if name not in said}
-    return Look(states, said, balancers, silent)
+    # One answer may be late on a busy machine: what was said before that is the newest there is.
+    known = before.said if before is not None else {}
+    still = {name: known[name] for name, times in silent.items() if times < _HUNG_AFTER and name in known}
+    return Look(states, {**still, **said}, balancers, silent)
 
 
-def servers_now(running: RunningStack, seen: Look | None, now: Now, seconds: float) -> tuple[ServerNow, ...]:
-    """Every server, from a look and from the answers that were counted in the last ``seconds``."""
+def servers_now(
+    running: RunningStack, seen: Look | None, now: Now, seconds: float, *, gone: bool = False
+) -> tuple[ServerNow, ...]:
+    """Every server, from a look and from the answers that were counted in the last ``seconds``.
+
+    With ``gone`` the whole stack is, and all servers are down.
+    """
     fair = running.stack.fair_shares()
     total = sum(now.counts.values())
     found = []
@@ -63,7 +72,7 @@ def servers_now(running: RunningStack, seen: Look | None, now: Now, seconds: flo
         found.append(
             ServerNow(
                 name=name,
-                condition=_condition(running, name, seen),
+                condition="down" if gone else _condition(running, name, seen),
                 share=answers / total if total else 0.0,
                 fair=fair[name],
                 rate=answers / seconds,
@@ -91,17 +100,22 @@ def _condition(running: RunningStack, name: str, seen: Look | None) -> str:
     return "slow" if conduct != WELL else "up"
 
 
-def balancers_now(running: RunningStack, seen: Look | None, digest: str) -> tuple[BalancerNow, ...]:
-    """Every balancer; ``digest`` names the config of the first."""
-    return tuple(
-        BalancerNow(
-            one.name,
-            one.proxy,
-            seen.balancers[one.name].up if seen is not None else True,
-            digest[:4] if number == 0 else "",
-        )
-        for number, one in enumerate(running.stack.balancers)
-    )
+def balancers_now(running: RunningStack, seen: Look | None) -> tuple[BalancerNow, ...]:
+    """Every balancer."""
+    found = []
+    for one in running.stack.balancers:
+        runs = running.balancer(one.name).running
+        up = seen.balancers[one.name].up if seen is not None else runs is not None
+        found.append(BalancerNow(one.name, one.proxy, up, config_digest(runs)[:4] if runs else ""))
+    return tuple(found)
+
+
+def serving(running: RunningStack, seen: Look | None) -> set[str]:
+    """Servers that could answer: their process is there, and their cable."""
+    names = {server.name for server in running.stack.servers}
+    if seen is None:
+        return names
+    return {name for name in names if seen.states[name].up and not running.conduct(name).cut_off}
 
 
 class Health:

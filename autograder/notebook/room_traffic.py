@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 NOW_S = 2.0
 """What "now" means for shares and rates."""
 _JUDGED_S = 10.0
+_LATE_S = 5.0
+"""What is known of is as late as the slowest answer; who is later than this does not send any more."""
+_ROUNDING = 0.01
 _JUDGED_MOST = 1200
 """Requests that are judged at most; more would cost time and say no more."""
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -72,15 +75,20 @@ class Tally:
         self._zero = zero
         self._lock = threading.Lock()
         self._seconds: dict[int, _Count] = {}
-        self._slices: deque[tuple[float, float, Sample]] = deque()
-        """Arrival, start and sample of what is judged."""
+        self._slices: deque[tuple[float, Sample]] = deque()
+        """Start and sample of the last seconds."""
         self._since = 0.0
+        self._newest = 0.0
+        """Start of the newest slice that was told of."""
 
     def add(self, start: float, sample: Sample, slice_s: float) -> None:
         """Take a slice that began at ``start``; its requests are counted in the second in which they began."""
         with self._lock:
-            self._slices.append((time.monotonic(), start, sample))
+            self._slices.append((start, sample))
+            self._newest = max(self._newest, start)
             fates = sample.fates
+            if not fates:
+                self._seconds.setdefault(int(start - self._zero), _Count())
             for number, fate in enumerate(fates):
                 at = int(start - self._zero + number / len(fates) * slice_s)
                 count = self._seconds.setdefault(at, _Count())
@@ -94,7 +102,7 @@ class Tally:
             newest = max(self._seconds, default=0)
             for at in [at for at in self._seconds if at < newest - KEPT_S]:
                 del self._seconds[at]
-            while self._slices and self._slices[0][0] < time.monotonic() - _JUDGED_S - NOW_S:
+            while self._slices and self._slices[0][0] < self._newest - _JUDGED_S - _LATE_S:
                 self._slices.popleft()
 
     def forget_judged(self) -> None:
@@ -103,22 +111,21 @@ class Tally:
             self._since = time.monotonic()
 
     def seconds(self) -> tuple[Second, ...]:
-        """The last two minutes."""
+        """The seconds of the last two minutes that are over; what is answered late is added when it comes."""
         with self._lock:
             oldest = int(time.monotonic() - self._zero) - KEPT_S
-            return tuple(self._seconds[at].second(at) for at in sorted(self._seconds) if at >= oldest)
+            newest = int(self._newest - self._zero)
+            return tuple(self._seconds[at].second(at) for at in sorted(self._seconds) if oldest <= at < newest)
 
     def answered_since(self, when: float) -> Counter[str]:
         """Good answers by server to what was sent since ``when`` (:func:`time.monotonic`), of the last seconds."""
         with self._lock:
-            samples = [sample for _, start, sample in self._slices if start >= when]
+            samples = [sample for start, sample in self._slices if start >= when]
         return Counter(fate.server for sample in samples for fate in sample.fates if fate.server and not fate.failure)
 
     def now(self) -> Now:
-        """What came back in the last :data:`NOW_S` seconds."""
-        after = time.monotonic() - NOW_S
-        with self._lock:
-            fates = [fate for came, _, sample in self._slices if came >= after for fate in sample.fates]
+        """What came back of the last :data:`NOW_S` seconds that are known of."""
+        fates = [fate for sample in self._last(NOW_S) for fate in sample.fates]
         counts = Counter(fate.server for fate in fates if fate.server)
         failed = sum(1 for fate in fates if fate.failure)
         waits = sorted(fate.latency_ms for fate in fates if fate.status)
@@ -130,11 +137,17 @@ class Tally:
             counts,
         )
 
-    def judged(self, fair: Mapping[str, float], up: Collection[str]) -> Judged:
-        """The judgement of what was sent in the last seconds, over the servers that are ``up``."""
-        after = time.monotonic() - _JUDGED_S
+    def _last(self, seconds: float, since: float = 0.0) -> list[Sample]:
+        """Slices of so many seconds up to the newest that is known of; none if that is long ago."""
         with self._lock:
-            chosen = [sample for came, start, sample in self._slices if came >= after and start >= self._since]
+            if self._newest < time.monotonic() - _LATE_S:
+                return []
+            after = max(self._newest - seconds + _ROUNDING, since)
+            return [sample for start, sample in self._slices if start >= after]
+
+    def judged(self, fair: Mapping[str, float], up: Collection[str], *, sending: bool = True) -> Judged:
+        """The judgement of what was sent in the last seconds, over the servers that are ``up``."""
+        chosen = self._last(_JUDGED_S, since=self._since)
         recent: list[Sample] = []
         total = 0
         for sample in reversed(chosen):
@@ -142,7 +155,7 @@ class Tally:
                 recent.append(sample)
                 total += sample.requests
         if not recent:
-            return Judged("nobody sends", alarm=False, shares={})
+            return Judged("undecided: no answer yet" if sending else "nobody sends", alarm=False, shares={})
         whole = merged(recent)
         serving = {name: part for name, part in fair.items() if name in up}
         scale = sum(serving.values())
@@ -153,6 +166,8 @@ class Tally:
             return Judged("broken: no server is up", alarm=True, shares=shares)
         verdict = judge_spread(whole, {name: part / scale for name, part in serving.items()})
         words, alarm = _in_words(verdict, len(fair))
+        if answered and not verdict.units:
+            words = f"undecided: {max(shares, key=lambda name: shares[name])} answered, and is down"
         if whole.failed and verdict.spread is not Spread.BROKEN:
             words += f"; {max(0.01, whole.failed / whole.requests):.0%} of the requests fail"
             alarm = True
@@ -169,13 +184,17 @@ def _in_words(verdict: SpreadVerdict, servers: int) -> tuple[str, bool]:
         if most >= 0.9 and len(verdict.fair) > 1:
             return f"concentrated: {most:.0%} on one of {number_word(len(verdict.fair))} servers", True
         if verdict.silent and verdict.peak_to_fair < 2:
-            return f"concentrated: {', '.join(verdict.silent)} gets nothing", True
+            return f"concentrated: {_listed(verdict.silent)} nothing", True
         fair = verdict.fair[verdict.hottest]
         return f"concentrated: {verdict.hottest} gets {most:.0%}, its fair share is {fair:.0%}", True
     of = "every server" if len(verdict.fair) == servers else f"each of the {number_word(len(verdict.fair))} that are up"
     if verdict.spread is Spread.EVEN:
         return f"even: {of} gets its fair share", False
     return f"undecided: {verdict.units} {verdict.unit}s do not tell yet", False
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"{names[0]} gets" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} get"
 
 
 def number_word(count: int) -> str:

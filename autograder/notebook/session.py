@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograder.errors import ManyHandsError, nearest
-from autograder.grading.own_copy import make_own
-from autograder.labs.catalogue import LabError, load_lab
-from autograder.labs.examiner import CONFIG_FOLDER, examine
+from autograder.errors import nearest
+from autograder.labs.catalogue import LabError
+from autograder.labs.examiner import CONFIG_FOLDER, apply_everywhere, examine
 from autograder.notebook.logbook import Logbook
 from autograder.notebook.views import AppliedView, DiffView, HintView, HistoryView, TrafficView, VerdictView, Welcome
 from autograder.stack.balancing import config_digest
@@ -45,17 +43,18 @@ PEOPLE = 125
 class Happened:
     """Something that was done: ``what`` and its ``result`` as in the history, ``kind`` and ``text`` as in a mark.
 
-    ``kind`` is empty for what is no mark.
+    ``kind`` is empty for what is no mark. ``observed`` is what a check saw.
     """
 
     what: str
     result: str
     kind: str
     text: str
+    observed: str = ""
 
 
 class LabSession:
-    """One open lab. Made by :func:`open_lab`.
+    """One open lab. Made by :func:`autograder.notebook.opening.open_lab`.
 
     What can be done with it may be done from several threads: a cell and a button wait for each other.
     """
@@ -70,10 +69,11 @@ class LabSession:
         """The config that was refused last, and why."""
         self.rolled_back: dict[str, bytes] | None = None
         """The config that runs, if it came by rolling back."""
+        self.killed: set[str] = set()
+        """Servers whose process ended, or is about to end, because somebody said so here."""
         self._engine = engine
         self._listeners: list[Callable[[Happened], None]] = []
         self._room: Room | None = None
-        self._closed = False
         self._peak = max((check.concurrency for check in lab.checks if check.kind == "peak"), default=PEOPLE)
         for name in lab.files:
             if not (folder / name).exists():
@@ -145,7 +145,7 @@ class LabSession:
         """Check the config as it is saved, reload the balancer with it, and wait until that is what runs."""
         with self.lock:
             config = self.config()
-            applied = self.running.apply(config)
+            applied = apply_everywhere(self.running, config)
             if applied.ok:
                 self.rolled_back = None
                 self.refused = ({}, ())
@@ -159,7 +159,8 @@ class LabSession:
         """Ask the balancer whether the config as it is saved is valid. Changes nothing that runs."""
         with self.lock:
             config = self.config()
-            faults = self.running.check(config)
+            every = [fault for one in self.lab.stack.balancers for fault in self.running.check(config, one.name)]
+            faults = tuple(dict.fromkeys(every))
             self.refused = (config, faults)
             self._note("check syntax", str(faults[0]) if faults else "valid")
         return "\n".join(map(str, faults)) or "valid: it would load. Whether it does what you mean, only traffic tells."
@@ -197,7 +198,11 @@ class LabSession:
     def roll_back(self) -> AppliedView:
         """Load the last config that ran before this one, and put it back in the file."""
         with self.lock:
-            applied = self.running.roll_back()
+            with_earlier = [
+                one.name for one in self.lab.stack.balancers if self.running.balancer(one.name).last_known_good
+            ]
+            # Where none has, the first says so.
+            applied = [self.running.roll_back(name) for name in reversed(with_earlier or [""])][-1]
             self.rolled_back = dict(self.running.running or {})
             for name, content in self.rolled_back.items():
                 (self.folder / CONFIG_FOLDER / name).write_bytes(content)
@@ -215,6 +220,7 @@ class LabSession:
     def kill(self, server: str) -> str:
         """End a server's process, as a power cut would."""
         with self.lock:
+            self.killed.add(server)
             self.running.kill(server)
             self._note(f"kill {server}", "done", kind="fault", text=f"killed {server}")
         return f"{server} is down; lab.bring_back({server!r}) starts it again"
@@ -247,6 +253,7 @@ class LabSession:
     def restart(self, server: str) -> str:
         """Start a server's process anew."""
         with self.lock:
+            self.killed.add(server)
             self.running.restart(server)
             self._note(f"restart {server}", "done", kind="heal", text=f"restarted {server}")
         return f"{server} is up"
@@ -326,7 +333,7 @@ class LabSession:
 
     def _note(self, what: str, result: str, *, kind: str = "", text: str = "", **details: Any) -> None:
         self.logbook.write(what, result, **details)
-        happened = Happened(what, result, kind, text)
+        happened = Happened(what, result, kind, text, str(details.get("observed", "")))
         for listener in self._listeners:
             listener(happened)
 
@@ -341,38 +348,3 @@ def choose(word: str, known: Sequence[str], kind: str) -> LabError:
     close = nearest(word, known)
     hint = f"did you mean {close!r}?" if close else f"choose one of: {', '.join(known)}"
     return LabError(f"there is no {kind} called {word!r}", remedy=hint)
-
-
-_OPEN: dict[Path, LabSession] = {}
-
-
-def open_lab(slug: str | None = None, *, folder: str | Path | None = None, engine: str = "local") -> LabSession:
-    """Open a lab: start its stack with the config in the lab's folder.
-
-    ``slug`` defaults to the name of the current folder, which is the lab's name when its notebook runs. Opening the
-    same folder again closes what was open. In a notebook a problem is told in words, without a traceback.
-    """
-    place = Path(folder or Path.cwd()).resolve()
-    _speak_plainly()
-    lab = load_lab(slug or place.name, make_own(place, slug or place.name))
-    if (earlier := _OPEN.pop(place, None)) is not None:
-        earlier.close()
-    print(f"Starting the stack of {lab.title!r} …", flush=True)
-    _OPEN[place] = LabSession(lab, place, engine)
-    return _OPEN[place]
-
-
-def _speak_plainly() -> None:
-    """In IPython, show our own errors as the sentences they are."""
-    if "IPython" not in sys.modules:
-        return
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    if shell is None:
-        return
-
-    def tell(_shell: object, _kind: type[BaseException], error: BaseException, _trace: object, **_: object) -> None:
-        print(error, file=sys.stderr)
-
-    shell.set_custom_exc((ManyHandsError,), tell)
