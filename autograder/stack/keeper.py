@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack import loop as event_loop
 from autograder.stack import trouble  # noqa: F401 - loaded once, for all servers
-from autograder.stack.call import invoke
+from autograder.stack.call import invoke, load
 from autograder.stack.children import close_all_but, content, fork, fork_for_ever, limit, told
 from autograder.stack.engine import OPT
 from autograder.stack.inside import Root
@@ -306,6 +306,7 @@ class Keeper:
     async def call(self, request: dict[str, Any]) -> Any:
         """Run a function of the package in a fork."""
         answer = os.memfd_create("answer")
+        load(request["function"])
 
         def run() -> None:
             close_all_but(0, 1, 2, answer)

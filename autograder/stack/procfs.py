@@ -20,7 +20,10 @@ _POLL_S = 0.005
 
 @dataclass(frozen=True)
 class Process:
-    """One live process. ``files`` are the paths behind its descriptors; ``accepting``: it holds a listening socket."""
+    """One live process. ``files`` are the paths behind its descriptors; ``accepting``: it holds a listening socket.
+
+    Where nobody asked for it (see :func:`family`), ``accepting`` is false.
+    """
 
     pid: int
     parent: int
@@ -34,11 +37,15 @@ def descendants(payload: dict[str, Any]) -> list[dict[str, Any]]:
     return [asdict(process) for process in family(int(payload["pid"]))]
 
 
-def family(root: int) -> list[Process]:
-    """The process ``root`` and all its live descendants; empty if it is gone."""
+def family(root: int, *, accepting: bool = True) -> list[Process]:
+    """The process ``root`` and all its live descendants; empty if it is gone.
+
+    Without ``accepting`` nobody looks whether they listen: for that the kernel walks through every connection of the
+    whole machine, which takes 10 ms or more however few of them are in this network.
+    """
     parents = _parents()
     wanted = _descendants(root, parents)
-    listening = _listening_sockets(root) if wanted else frozenset()
+    listening = _listening_sockets(root) if wanted and accepting else frozenset()
     return [_process(pid, parents[pid], listening) for pid in sorted(wanted)]
 
 

@@ -46,7 +46,7 @@ def state(payload: dict[str, Any]) -> dict[str, Any]:
     own = _own_pid(pid)
 
     def look() -> dict[str, Any]:
-        processes = family(pid)
+        processes = family(pid, accepting=False)
         workers = [p for p in processes if p.title.startswith(_WORKER)]
         taking = serving(processes)
         markers = {
