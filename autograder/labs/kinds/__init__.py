@@ -18,6 +18,15 @@ MODULES: Final = {
     "spread": "spread",
     "one-down": "one_down",
     "peak": "peak",
+    "rollback": "rollback",
+    "sticky": "sticky",
+    "forged-address": "forged_address",
+    "taken-out": "taken_out",
+    "back-again": "back_again",
+    "reload": "reload",
+    "done-once": "done_once",
+    "answers": "answers",
+    "logged": "logged",
 }
 """Kind → its module in this folder."""
 NAMES: Final = (LOADS, *MODULES)
