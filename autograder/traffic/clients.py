@@ -35,10 +35,14 @@ class Client:
 
 @dataclass(frozen=True)
 class Request:
-    """One request to send: by which client (index into the population), for which path."""
+    """One request to send: by which client (index into the population), for which path.
+
+    ``posts`` tells that it is sent as a ``POST`` without a body: something is to be done, and not twice.
+    """
 
     client: int
     path: str
+    posts: bool = False
 
 
 @dataclass(frozen=True)

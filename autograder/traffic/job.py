@@ -54,7 +54,8 @@ class Job:
             )
             if keeps_cookies and self.protocol != "tcp":
                 self.jars[number] = Jar(host, secure=self.door["tls"], rows=payload["jars"].get(str(number)))
-        self._paths = [path.encode() for _, path in self.requests]
+        self._posts = frozenset(payload.get("posts", ()))
+        self._asks = [self._ask(number, path) for number, (_, path) in enumerate(self.requests)]
         self._target = (self.door["address"], self.door["port"])
         self._family = socket.AF_INET6 if ":" in self.door["address"] else socket.AF_INET
         self.plain = not self.door["tls"] and not self.door["proxy_protocol"]
@@ -68,20 +69,24 @@ class Job:
         client, path = self.requests[number]
         cookie = self.cookie(client, path) if client in self.jars else ""
         if cookie:
-            return b"GET %b%b%d\r\nCookie: %b\r\n\r\n" % (
-                self._paths[number],
+            return b"%b%b%d\r\nCookie: %b\r\n\r\n" % (
+                self._asks[number],
                 self._middles[client],
                 number,
                 cookie.encode("latin-1", "replace"),
             )
-        return b"GET %b%b%d\r\n\r\n" % (self._paths[number], self._middles[client], number)
+        return b"%b%b%d\r\n\r\n" % (self._asks[number], self._middles[client], number)
+
+    def _ask(self, number: int, path: str) -> bytes:
+        """Method and path, up to where the head goes on."""
+        return f"{'POST' if number in self._posts else 'GET'} {path}".encode()
 
     def headers(self, number: int) -> list[tuple[str, str]]:
         """The request's header fields in HTTP/2."""
         client, path = self.requests[number]
         agent, forwarded_for, host = self._agents[client]
         fields = [
-            (":method", "GET"),
+            (":method", "POST" if number in self._posts else "GET"),
             (":scheme", "https" if self.door["tls"] else "http"),
             (":authority", host),
             (":path", path),

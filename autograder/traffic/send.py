@@ -71,6 +71,7 @@ def send(
         ],
         "jars": {str(place[client]): rows for client, rows in kept.items() if client in place},
         "requests": [[place[request.client], request.path] for request in requests],
+        "posts": [number for number, request in enumerate(requests) if request.posts],
         "concurrency": concurrency,
         "rate": rate,
         "start": start,

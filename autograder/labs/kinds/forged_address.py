@@ -1,0 +1,115 @@
+"""Who is let in to a page for a few addresses: those who have one, and nobody who only says so?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autograder.labs.explain import causes_of
+from autograder.labs.kinds.kind import Answer, Kind, Question
+from autograder.labs.kinds.served import PATIENCE
+from autograder.traffic.clients import Client, Population, Request
+from autograder.traffic.send import send
+
+if TYPE_CHECKING:
+    from autograder.traffic.sample import Sample
+
+_STRANGER = "198.19.33.41"
+_VISITOR = "203.0.113.50"
+_TIMES = 4
+"""Requests of each caller: so many that every server and every worker process has its say."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who asks for the page: from which address, with which ``X-Forwarded-For``, and whether to be let in."""
+
+    described: str
+    address: str
+    forwarded_for: str
+    welcome: bool
+
+
+def callers(allowed: str, proxy: str) -> tuple[Caller, ...]:
+    """Everybody who asks. ``proxy`` is the address of the CDN, which appends the address it sees to the header."""
+    return (
+        Caller("those who have the address, straight", allowed, "", True),
+        Caller("those who have it, through the CDN", proxy, allowed, True),
+        Caller("visitors through the CDN", proxy, _VISITOR, False),
+        Caller("strangers, straight", _STRANGER, "", False),
+        Caller("strangers, straight, who wrote that address into X-Forwarded-For", _STRANGER, allowed, False),
+        Caller(
+            "strangers, through the CDN, who wrote that address into X-Forwarded-For before it",
+            proxy,
+            f"{allowed}, {_VISITOR}",
+            False,
+        ),
+    )
+
+
+def forged_address(question: Question) -> Answer:
+    """Does the balancer believe an address only from those who may name one?
+
+    Each of :func:`callers` asks for ``page`` a few times. Let in is who was answered by a server, as its journal says;
+    turned away is everybody else, however it was done. Nothing here depends on time or chance, so a busy machine can
+    only make somebody wait in vain, and then everybody is asked again with more patience.
+    """
+    settings = question.check.settings
+    everybody = callers(str(settings["allowed"]), str(settings["proxy"]))
+    sample = _ask(question, everybody, 5.0)
+    if sample.failures.get("timeout"):
+        sample = _ask(question, everybody, PATIENCE)
+    served = [0] * len(everybody)
+    for fate in sample.fates:
+        served[fate.client] += bool(fate.server)
+    wrong = [
+        f"{one.described}, were turned away" if one.welcome else f"{one.described}, were let in"
+        for one, count in zip(everybody, served, strict=True)
+        if count != (_TIMES if one.welcome else 0)
+    ]
+    if not wrong:
+        words = "Who has the address was let in, straight and through the CDN. Nobody else was, whatever they said"
+        return Answer(True, f"{words}.", {}, sample.requests)
+    words = f"Asked for {settings['page']}: {'; '.join(wrong)}."
+    return Answer(
+        False,
+        words,
+        {},
+        sample.requests,
+        sample.failed,
+        causes_of("one-server", [f for f in question.findings if f.mistake in _ABOUT_TRUST]),
+        why=_why(served),
+    )
+
+
+_ABOUT_TRUST = ("trusts-every-address",)
+
+
+def _why(served: list[int]) -> str:
+    """What the pattern of those let in says about whom the balancer believes."""
+    straight, through, visitors, strangers, forgers, prefixed = (bool(count) for count in served)
+    if visitors or strangers:
+        return "No rule keeps strangers from this page any more, or it comes after one that lets everybody in."
+    if forgers:
+        return "The header is believed from everybody. Anybody can write one; only the CDN's own word counts."
+    if prefixed:
+        return (
+            "Of the list in X-Forwarded-For the wrong entry is believed. The CDN appends what it saw, so only the last "
+            "one is its own."
+        )
+    if straight and not through:
+        return "Who comes through the CDN has the CDN's address here. Their own is in X-Forwarded-For."
+    if through and not straight:
+        return "Who comes straight has no X-Forwarded-For, and is known by their own address."
+    return "Nobody is let in any more: the rule keeps out those it is for."
+
+
+def _ask(question: Question, everybody: tuple[Caller, ...], timeout: float) -> Sample:
+    clients = tuple(Client(one.address, False, "curl/8.14", one.forwarded_for, cookies=False) for one in everybody)
+    crowd = Population("callers", clients, "people of whom some may come in")
+    page = str(question.check.settings["page"])
+    requests = [Request(number, page) for _ in range(_TIMES) for number in range(len(clients))]
+    return send(question.running, crowd, requests, concurrency=8, timeout=timeout)
+
+
+KIND = Kind(forged_address, settings={"page": "/staff/", "allowed": "198.19.200.9", "proxy": "198.19.77.5"})
