@@ -1,0 +1,91 @@
+"""A server is there and useless: is it taken out, so that nobody meets it any more?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autograder.labs.explain import causes_of
+from autograder.labs.kinds.kind import Answer, Kind, Question
+from autograder.labs.kinds.served import failures_in_words, turned_away_in_words, unserved
+from autograder.labs.kinds.victim import before, victim_of
+from autograder.stack.conduct import Conduct
+from autograder.traffic.clients import population
+from autograder.traffic.send import send
+
+if TYPE_CHECKING:
+    from autograder.stack.running import RunningStack
+
+LEAST_LOOKS = 4
+"""However slow this machine is, the balancer has so many batches of requests to show that it noticed."""
+_PAUSE_S = 0.5
+_DESCRIBED = {
+    "failing": "answers every page with an error at once, its health page too",
+    "hung": "hangs: it takes every connection and never answers",
+}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Batches of requests, one after another, until one was served whole or it took too long."""
+
+    noticed: bool
+    requests: int
+    lost: int
+    last: str
+
+
+def taken_out(question: Question) -> Answer:
+    """One server fails or hangs, and stays so: do its requests reach others before long?
+
+    ``trouble`` is ``failing`` or ``hung``. Batches of requests are sent until one is served whole, by whatever means:
+    checks, what the balancer learns from answers, tries elsewhere. The answer is no after ``within`` seconds and
+    :data:`LEAST_LOOKS` batches; a busy machine can only make that later, and each batch is a new chance. A client
+    waits for ``patience`` seconds: who would have to wait longer counts as lost.
+    """
+    trouble = str(question.check.settings["trouble"])
+    well, answer = before(question)
+    if answer is not None:
+        return answer
+    victim = victim_of(question, well)
+    running = question.running
+    _begin(running, victim, trouble)
+    try:
+        looked = _look(question)
+    finally:
+        running.bring_back()
+    words = f"{victim} {_DESCRIBED[trouble]}."
+    if looked.noticed:
+        words += f" After {looked.lost} lost requests nobody met it any more." if looked.lost else " No client noticed."
+        return Answer(True, words, {}, looked.requests)
+    words += f" {looked.lost} of {looked.requests} requests were lost, and it went on: {looked.last}"
+    causes = causes_of("errors", question.findings)
+    return Answer(False, words.strip(), {}, looked.requests, looked.lost, causes)
+
+
+def _begin(running: RunningStack, victim: str, trouble: str) -> None:
+    if trouble == "hung":
+        running.pause(victim)
+    else:
+        running.afflict(victim, Conduct(failing=True))
+
+
+def _look(question: Question) -> Looked:
+    settings = question.check.settings
+    crowd = population(question.populations[0])
+    deadline = time.monotonic() + float(settings["within"])
+    sent = lost = looks = 0
+    while True:
+        requests = crowd.browse(question.check.requests, seed=question.seed + looks)
+        # All at once: one that waits keeps nobody else waiting.
+        sample = send(question.running, crowd, requests, concurrency=len(requests), timeout=float(settings["patience"]))
+        sent, lost, looks = sent + sample.requests, lost + unserved(sample), looks + 1
+        if not unserved(sample):
+            return Looked(True, sent, lost, "")
+        if looks >= LEAST_LOOKS and time.monotonic() > deadline:
+            return Looked(False, sent, lost, failures_in_words(sample) or turned_away_in_words(sample))
+        time.sleep(_PAUSE_S)
+
+
+KIND = Kind(taken_out, settings={"trouble": "failing", "within": 14.0, "patience": 4.0})
