@@ -202,9 +202,7 @@ class Room:
         if self._look is None:
             return
         for name, code in self._health.crashes(self._session.running, self._look):
-            if name in self._session.killed:
-                self._session.killed.discard(name)
-            else:
+            if self._session.killed.get(name) != self._look.states[name].starts:
                 self._mark("crash", f"{name} crashed")
                 self._say(f"{name} crashed (exit code {code})")
         for name, since in self._health.healed().items():

@@ -29,7 +29,8 @@ _LONGEST = 2000
 """Lines of a file that are shown; a lab's have a tenth of it."""
 
 
-def _lines(mine: bytes, other: bytes | None, proxy: str) -> tuple[Line, ...]:
+def compared(mine: bytes, other: bytes | None, proxy: str) -> tuple[Line, ...]:
+    """The lines of ``mine`` with those of ``other`` that it lacks; ``None`` if there is nothing to compare with."""
     return tuple(itertools.islice(_compared(mine, mine if other is None else other, proxy), _LONGEST))
 
 
@@ -104,7 +105,7 @@ def _configs_now(session: LabSession) -> Iterator[ConfigNow]:
         yield ConfigNow(
             path=CONFIG_FOLDER + name,
             state=_state(name, mine, runs, session.rolled_back, complaint),
-            lines=_lines(mine[name], other.get(name), session.lab.stack.balancer.proxy),
+            lines=compared(mine[name], other.get(name), session.lab.stack.balancer.proxy),
             compared_with=against if name in other else "nothing",
             complaint=complaint,
         )

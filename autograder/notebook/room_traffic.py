@@ -166,6 +166,8 @@ class Tally:
             return Judged("broken: no server is up", alarm=True, shares=shares)
         verdict = judge_spread(whole, {name: part / scale for name, part in serving.items()})
         words, alarm = _in_words(verdict, len(fair))
+        if not sending and not any(sample.fates for sample in self._last(NOW_S)):
+            return Judged("nobody sends", alarm=False, shares=shares)
         if answered and not verdict.units:
             words = f"undecided: {max(shares, key=lambda name: shares[name])} answered, and is down"
         if whole.failed and verdict.spread is not Spread.BROKEN:

@@ -69,8 +69,8 @@ class LabSession:
         """The config that was refused last, and why."""
         self.rolled_back: dict[str, bytes] | None = None
         """The config that runs, if it came by rolling back."""
-        self.killed: set[str] = set()
-        """Servers whose process ended, or is about to end, because somebody said so here."""
+        self.killed: dict[str, int] = {}
+        """Server → which start of its process (from 1) ended, or is about to end, because somebody said so here."""
         self._engine = engine
         self._listeners: list[Callable[[Happened], None]] = []
         self._room: Room | None = None
@@ -220,7 +220,7 @@ class LabSession:
     def kill(self, server: str) -> str:
         """End a server's process, as a power cut would."""
         with self.lock:
-            self.killed.add(server)
+            self._about_to_end(server)
             self.running.kill(server)
             self._note(f"kill {server}", "done", kind="fault", text=f"killed {server}")
         return f"{server} is down; lab.bring_back({server!r}) starts it again"
@@ -253,7 +253,7 @@ class LabSession:
     def restart(self, server: str) -> str:
         """Start a server's process anew."""
         with self.lock:
-            self.killed.add(server)
+            self._about_to_end(server)
             self.running.restart(server)
             self._note(f"restart {server}", "done", kind="heal", text=f"restarted {server}")
         return f"{server} is up"
@@ -324,6 +324,9 @@ class LabSession:
 
     def _repr_html_(self) -> str:
         return Welcome(self.lab, self.lab.files)._repr_html_()
+
+    def _about_to_end(self, server: str) -> None:
+        self.killed[server] = self.running.machines.state(self.lab.stack.server(server).name).starts
 
     def _check(self, name: str) -> Check:
         names = [check.name for check in self.lab.checks]
