@@ -21,6 +21,9 @@ _PR_SET_PDEATHSIG: Final = 1
 _A_PROCESSOR: Final = 3
 """Judging processes for each processor: a verdict mostly waits for servers that are as slow as servers are. More were
 faster by little, and the less each stack gets of a processor, the less its traffic is what the check means."""
+_AHEAD: Final = 5
+"""Tasks in memory for each process. Whoever takes the results writes grades meanwhile, and first loads nbgrader, which
+takes seconds: as long nobody may run out of work. A submission has some kilobytes, a few hundred at the most."""
 
 Result = tuple[int, Verdicts | Exception]
 """The number of a task, and its verdicts or what went wrong."""
@@ -43,7 +46,7 @@ def judge_all(count: int, load: Callable[[int], Task], processes: int, ask: Judg
     waiting: deque[int] = deque(range(count))
     while waiting:
         suspects = deque(index for index in waiting if deaths[index])
-        batch, window = (suspects, 1) if suspects else (waiting, 2 * processes)
+        batch, window = (suspects, 1) if suspects else (waiting, _AHEAD * processes)
         remaining = set(waiting)
         for index, result in _run(load, batch, window, processes, ask):
             if isinstance(result, BrokenProcessPool):

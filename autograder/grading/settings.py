@@ -127,7 +127,7 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
             "exporter_class": f"{_STEP}.SubmissionExporter",
             "pre_convert_hook": f"{_STEP}.before_autograde",
             "post_convert_hook": f"{_STEP}.after_autograde",
-            "sanitize_preprocessors": [f"{_STEP}.PutInOrder", "nbgrader.preprocessors.CheckCellMetadata"],
+            "sanitize_preprocessors": [f"{_STEP}.PutInOrder"],  # what it makes is checked once, at the end
             "autograde_preprocessors": [
                 f"{_STEP}.ExaminerPreprocessor",
                 f"{_STEP}.SaveVerdicts",

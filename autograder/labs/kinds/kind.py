@@ -60,7 +60,8 @@ class Kind:
     """A kind of check. Raise ``version`` when it answers differently: what was graded before is then judged again.
 
     ``settings`` are the words that a lab may write in the check's ``[checks.settings]``, with their defaults, whose
-    types are the types they must have.
+    types are the types they must have. ``only_sends`` says that it does nothing to the stack but send requests: when
+    all of them were answered and no server fell, the next check need not be given a reloaded one.
 
     Several checks may ask about the same things. A kind with ``observe`` plays each of its :attr:`scenes` once in an
     examination, on a fresh stack of its own, and ``answer`` then only looks at ``question.seen``.
@@ -69,6 +70,7 @@ class Kind:
     answer: Callable[[Question], Answer]
     version: int = 1
     own_stack: bool = False
+    only_sends: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     observe: Callable[[Question, str], Any] | None = None
     """Plays one scene on ``question.running`` and returns what was seen; the same for every check of this kind."""

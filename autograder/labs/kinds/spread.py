@@ -112,4 +112,4 @@ def _shares_in_words(verdict: SpreadVerdict) -> str:
     return " ".join(parts)
 
 
-KIND = Kind(spread, version=2)
+KIND = Kind(spread, version=2, only_sends=True)
