@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Request, expect
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page as Tab
 
+from tests.site.barriers import barriers
 from tests.site.pages import GENERATED, WRITTEN
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)  # a page is judged by what it does, not by how busy the machine is
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 Scheme = Literal["light", "dark"]
 WIDE, NARROW = (1360, 900), (390, 844)
 NAMES = [*WRITTEN, *GENERATED[:5]]
@@ -47,19 +46,6 @@ def visit(tab: Tab, address: str, patience: int = 5) -> None:
             assert failed == []
             return
     raise AssertionError(f"the network of this machine changed {patience} times: {failed}")
-
-
-def barriers(tab: Tab) -> list[str]:
-    """What axe-core finds on the page as it stands now, a line a finding."""
-    tab.wait_for_function("document.getAnimations().every((each) => each.playState !== 'running')", timeout=60_000)
-    options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
-    found = Axe().run(tab, options=options).response
-    assert len(found["passes"]) > 10, "axe-core looked at nothing"
-    return [
-        f"{rule['id']}: {node['target']} {node['failureSummary']}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.fixture(params=["light", "dark"])
