@@ -10,6 +10,7 @@ from autograder.notebook.frame import BalancerNow, ServerNow
 from autograder.stack.balancing import config_digest
 from autograder.stack.conduct import WELL
 from autograder.stack.model import CLIENTS
+from autograder.stack.vitals import vitals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from autograder.stack.engine import NodeState
     from autograder.stack.running import RunningStack
 
-_VITALS = "autograder.stack.vitals:vitals"
+# Named by import, not by word: so it is compiled here, where the outcome can be kept, and not anew at every call.
+_VITALS = f"{vitals.__module__}:{vitals.__name__}"
 _ANSWERS_S = 0.5
 """How long a server may take to tell how it is."""
 _HUNG_AFTER = 3
