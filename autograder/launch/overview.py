@@ -10,6 +10,7 @@ VERBS = {
     "labs": "list the labs",
     "run": "start a stack, send it traffic, and see what becomes of it while you break and mend it",
     "verify": "let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart",
+    "new-lab": "write a new lab to begin with, which proves itself at once",
     "inspect": "run a config of yours, unedited, in a sandbox, and tell which server gets how much, and why",
     "grade": "grade what learners submitted, in your class folder",
     "report": "tell how a class did, and export its grades",

@@ -1,11 +1,11 @@
-"""What an instructor does with a class."""
+"""What an instructor does with a class, and an author with a lab."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -127,3 +127,34 @@ def nbgrader(*arguments: Rest) -> int:
         app.help_print(["nbgrader"])
         return 0
     return run(arguments)
+
+
+@verb
+def new_lab(
+    name: Annotated[str, Parameter(help="Its name: lower-case words with hyphens. It becomes a folder of labs/.")],
+    /,
+    *,
+    proxy: Annotated[Literal["nginx", "haproxy"], Parameter(help="The balancer that learners work on.")] = "nginx",
+) -> int:
+    """Write a new lab to begin with: whole, small, and proved by ./manyhands verify as it is.
+
+    It has one mistake to mend, three checks, three right answers and five wrong ones. Change what you like, and verify
+    again. Exit code 2, and nothing written, for a name that is taken.
+
+    Examples:
+      ./manyhands new-lab two-offices
+      ./manyhands new-lab slow-checkout --proxy haproxy
+    """
+    from autograder.labs.scaffold import new_lab as write
+    from autograder.launch.places import ROOT
+
+    place = write(name, proxy)
+    shown = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
+    show(
+        f"{shown}/ is there. Next:\n"
+        f"  1. ./manyhands verify {name}    it holds as it is\n"
+        f"  2. change start/, reference/ and wrong/ to your own mistake, lab.toml to your own checks\n"
+        f"  3. ./manyhands verify {name} --variants 5    what does not hold is named\n"
+        f"  4. tell the story in {name}.py; the guide for authors is on the site, under Authors"
+    )
+    return 0

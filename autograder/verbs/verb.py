@@ -26,16 +26,17 @@ Rest = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 
 def verb(function: Callable[..., int]) -> Callable[..., int]:
     """Make a function a verb: its docstring is its help. The overview must have a line for it."""
-    assert function.__name__ in VERBS
+    name = function.__name__.replace("_", "-")
+    assert name in VERBS
     text, _, examples = (getdoc(function) or "").partition("Examples:\n")
     paragraphs = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in text.strip().split("\n\n"))
     app.command(
         function,
-        name=function.__name__,
+        name=name,
         help=paragraphs,
         help_epilogue=f"Examples:\n{examples}",
         # what follows `nbgrader` is nbgrader's, --help and --version too
-        **({"help_flags": [], "version_flags": []} if function.__name__ == "nbgrader" else {}),
+        **({"help_flags": [], "version_flags": []} if name == "nbgrader" else {}),
     )
     return function
 
