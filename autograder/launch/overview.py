@@ -8,6 +8,7 @@ VERBS = {
     "up": "start the course site and JupyterLab with the labs, on this machine only",
     "down": "end what `up` started, from another terminal",
     "labs": "list the labs",
+    "lab": "do a lab in a terminal: see where traffic goes, break, mend, apply, check, roll back",
     "run": "start a stack, send it traffic, and see what becomes of it while you break and mend it",
     "verify": "let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart",
     "new-lab": "write a new lab to begin with, which proves itself at once",

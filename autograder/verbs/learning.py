@@ -1,4 +1,4 @@
-"""What a learner does: start everything, see the labs, play with a stack."""
+"""What a learner does: start everything, see the labs, do one in a terminal, play with a stack."""
 
 from __future__ import annotations
 
@@ -83,6 +83,47 @@ def labs(*, json_: Annotated[Json, Parameter(name="--json")] = False) -> int:
     for lab in found:
         show(f"{lab.slug:<{wide}}  {lab.minutes:>3} min  {len(lab.checks)} checks  {lab.title}")
     return 0
+
+
+@verb
+def lab(
+    name: Annotated[str, Parameter(help="The lab; ./manyhands labs lists them.")],
+    /,
+    *,
+    plain: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Line by line instead of a full screen.")
+    ] = False,
+    folder: Annotated[
+        Path | None, Parameter(show_default=False, help="Folder with your files (work/labs/NAME, as in JupyterLab).")
+    ] = None,
+    engine: Engine = "local",
+) -> int:
+    r"""Do a lab in a terminal: see where the traffic goes, break, mend, apply, check, roll back.
+
+    The same lab, the same files and the same checks as in JupyterLab. Keys are named at the bottom of the screen. When
+    you quit, the stack ends, and your files and all you did are kept.
+
+    With --plain, commands are words (type help). That suits a screen reader and a script: in a pipe they come from
+    standard input, and the exit code is 0 when all went well, 1 when a check failed or a config was refused, 2 when
+    something could not be done.
+
+    Examples:
+      ./manyhands lab spread-the-load
+      ./manyhands lab spread-the-load --plain
+      printf 'apply\nsend office\ncheck spread\n' | ./manyhands lab spread-the-load
+      ./manyhands lab spread-the-load --folder /tmp/try-it
+    """
+    from functools import partial
+
+    from autograder.labs.catalogue import load_lab
+    from autograder.launch.own_lab import own_lab, submit
+    from autograder.notebook.terminal.opening import open_in_terminal, wants_lines
+
+    load_lab(name)  # an unknown one is told before anything is made
+    lines = wants_lines(plain, name)
+    place = folder.expanduser().absolute() if folder is not None else own_lab(name, say)
+    hand_in = partial(submit, name) if folder is None else None
+    return open_in_terminal(name, place, engine, lines=lines, submit=hand_in, say=say, show=show)
 
 
 @verb

@@ -1,0 +1,118 @@
+"""Opening a lab in a terminal, and leaving nothing behind however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from autograder.errors import ManyHandsError
+from autograder.grading.own_copy import make_own
+from autograder.labs.catalogue import load_lab
+from autograder.notebook.session import LabSession
+from autograder.notebook.terminal.alone import alone
+from autograder.notebook.terminal.commands import Commands
+from autograder.notebook.terminal.prompt import converse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from autograder.notebook.terminal.screen import LabApp
+
+_ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
+_DUMB: Final = ("", "dumb", "unknown")
+
+
+def wants_lines(plain: bool, slug: str) -> bool:
+    """Whether a lab is shown in lines: when asked for, and when input or output is no terminal.
+
+    Raises:
+        ManyHandsError: it is a terminal, but none that can show a full screen.
+    """
+    if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    kind = os.environ.get("TERM", "")
+    if kind in _DUMB:
+        raise ManyHandsError(
+            "this terminal cannot show a full screen",
+            why=f"TERM is {kind!r}",
+            remedy=f"line by line it can: ./manyhands lab {slug} --plain",
+        )
+    return False
+
+
+def open_in_terminal(
+    slug: str,
+    folder: Path,
+    engine: str,
+    *,
+    lines: bool,
+    submit: Callable[[], str] | None,
+    say: Callable[[str], None],
+    show: Callable[[str], None],
+) -> int:
+    """Run a lab until its learner quits; the exit code.
+
+    ``folder`` has the learner's files; those that are missing are made. ``submit`` hands them in and tells where, or is
+    None where they cannot be. ``say`` gets progress, ``show`` what commands answer.
+
+    Raises:
+        ManyHandsError: there is no such lab, it is open in another terminal, or its stack does not start.
+    """
+    lab = load_lab(slug, make_own(folder, slug))
+    with _ended_by_signals() as chief, alone(folder):
+        say(f"Starting the stack of {lab.title!r} …")
+        session = LabSession(lab, folder, engine)
+        try:
+            if lines:
+                say(f"{folder / lab.files[0]} is the file to mend. Type help for the commands, quit to end.")
+                return converse(Commands(session, submit), folder, show)
+            from autograder.notebook.terminal.screen import Desk, LabApp
+
+            chief.app = LabApp(Desk(session.room, folder, lab.files, submit))
+            chief.app.run(mouse=False)  # so that the terminal's own mouse can mark and copy text
+            code = chief.code or chief.app.return_code or 0
+        finally:
+            session.close()
+    say(f"The stack has ended. Your files are in {folder}; ./manyhands lab {slug} goes on where you were.")
+    return code
+
+
+class _Chief:
+    """Who is told by a signal that it is time to go. ``code`` is 0 unless one came."""
+
+    app: LabApp | None = None
+    code = 0
+
+    def told(self, number: int, _frame: FrameType | None) -> None:
+        """End the screen if there is one; else unwind from wherever we are."""
+        for which in _ENDINGS:
+            signal.signal(which, signal.SIG_IGN)  # the tidying up is not to be interrupted
+        if number == signal.SIGHUP:
+            _write_to_nobody()
+        self.code = 128 + number
+        if self.app is None or not self.app.leave():
+            raise SystemExit(self.code)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[_Chief]:
+    """Turn TERM and HUP into an orderly end."""
+    chief = _Chief()
+    before = {which: signal.signal(which, chief.told) for which in _ENDINGS}
+    try:
+        yield chief
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+
+def _write_to_nobody() -> None:
+    """The terminal is gone: whoever still writes to it must neither fail nor wait."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)

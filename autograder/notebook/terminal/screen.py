@@ -1,0 +1,330 @@
+"""A lab on the full screen of a terminal: five pictures a second of the room, and a key for everything.
+
+What is shown comes from :mod:`~autograder.notebook.terminal.traffic` and :mod:`~autograder.notebook.terminal.work`;
+what a key does is one command of the room. Nothing here touches the stack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+
+from textual.app import App, SuspendNotSupported
+from textual.binding import Binding
+from textual.containers import Grid, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Static
+
+from autograder.errors import ManyHandsError
+from autograder.notebook.frame import EVERY_S
+from autograder.notebook.terminal import predictions, traffic, work
+from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Typed
+from autograder.notebook.terminal.editor import edit, find_editor
+from autograder.notebook.terminal.style import KEYS_LINES, STYLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rich.text import Text
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from autograder.notebook.frame import Frame
+
+PANES: Final = ("checks", "config", "log")
+FASTER: Final = 1.5
+LEAST: Final = 5.0
+"""The smallest rate above none, in requests a second."""
+_SIDE_BY_SIDE: Final = 120
+"""From this width on (places), checks, config and log are all on the screen."""
+_TALL: Final = 36
+"""From this height on (lines), more than one line tells what happened last."""
+
+
+class Seen(Protocol):
+    """What the screen needs of a room (:mod:`autograder.notebook.room`)."""
+
+    def frame(self) -> Frame:
+        """The newest frame; at once, always."""
+
+    def do(self, command: str, **words: Any) -> None:
+        """Begin a command; what comes of it is in later frames."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """An open lab as the screen needs it: its room, its folder, the files to edit, and how to submit (None: cannot)."""
+
+    room: Seen
+    folder: Path
+    files: tuple[str, ...]
+    submit: Callable[[], str] | None = None
+
+
+class LabScreen(Screen[None]):
+    """The one screen of a lab."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "do('apply')", "apply"),
+        Binding("s", "do('check_syntax')", "check syntax"),
+        Binding("r", "do('roll_back')", "roll back"),
+        Binding("c", "check", "check"),
+        Binding("C", "do('check_all')", "check all"),
+        Binding("h", "hint", "hint"),
+        Binding("e", "edit", "edit"),
+        Binding("g", "predict", "predict"),
+        Binding("S", "submit", "submit"),
+        Binding("R", "reset", "reset"),
+        Binding("k", "hit('kill')", "kill"),
+        Binding("l", "hit('slow')", "slow"),
+        Binding("x", "hit('cut_off')", "cut off"),
+        Binding("b", "hit('bring_back')", "bring back"),
+        Binding("B", "do_all('bring_back')", "bring back all"),
+        Binding("plus,equals_sign", "load(1)", "more load"),
+        Binding("minus", "load(-1)", "less load"),
+        Binding("p", "clients", "clients"),
+        Binding("up", "choose(-1)", "server"),
+        Binding("down", "choose(1)", "server"),
+        *(Binding(str(digit), f"choose_number({digit})", "server") for digit in range(1, 10)),
+        Binding("tab", "pane(1)", "next"),
+        Binding("shift+tab", "pane(-1)", "previous"),
+        Binding("pageup", "scroll(-1)", "up"),
+        Binding("pagedown,space", "scroll(1)", "down"),
+        Binding("d", "dark", "dark or light"),
+        Binding("question_mark,f1", "help", "help"),
+        Binding("q", "app.quit", "quit"),
+    ]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._chosen = 0
+        self._pane = "checks"
+        self._shown: dict[str, Text] = {}
+
+    def compose(self) -> ComposeResult:
+        """Traffic above; checks, config and log below; the newest word and the keys at the bottom."""
+        for name in ("heading", "verdict", "servers", "numbers", "marks"):
+            yield Static(id=name, markup=False)
+        with Grid(id="panes"):
+            for name in PANES:
+                with VerticalScroll(id=name, classes="pane", can_focus=False):
+                    yield Static(id=f"{name}-text", markup=False)
+        yield Static(id="said", markup=False)
+        yield Static("\n".join(KEYS_LINES), id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Draw now and five times a second."""
+        self.draw()
+        self.set_interval(EVERY_S, self.draw)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Show the newest frame: what has changed of it."""
+        frame = self._desk.room.frame()
+        width, height = self.size.width, self.size.height
+        if not width:
+            return  # not on the screen yet
+        wide = width >= _SIDE_BY_SIDE
+        self.query_one("#panes").set_class(wide, "-wide")
+        for name in PANES:
+            pane = self.query_one(f"#{name}")
+            pane.display = wide or name == self._pane
+            pane.set_class(name == self._pane, "-chosen")
+            pane.border_title = name if wide else "  ".join(f"▸{n}" if n == self._pane else n for n in PANES)
+        within = (width // 2 if wide else width) - 6
+        self._show("heading", traffic.heading(frame, width - 1))
+        self._show("verdict", traffic.verdict(frame, width - 1))
+        self._show("servers", traffic.servers(frame, width - 1, self._server(frame)))
+        self._show("numbers", traffic.numbers(frame, width - 1))
+        self._show("marks", traffic.marks(frame, width - 1, 4 if height >= _TALL else 1))
+        self._show("checks-text", work.checks(frame, within))
+        self._show("config-text", work.config(frame))
+        self._show("said", work.said(frame, width - 1))
+        before = self._shown.get("log-text")
+        self._show("log-text", work.log(frame))
+        if self._shown["log-text"] is not before:
+            self.query_one("#log", VerticalScroll).scroll_end(animate=False)
+
+    def _show(self, name: str, text: Text) -> None:
+        """Hand on only what is new: laying out costs more than comparing."""
+        if self._shown.get(name) != text:
+            self._shown[name] = text
+            self.query_one(f"#{name}", Static).update(text)
+
+    def _server(self, frame: Frame) -> str:
+        return frame.servers[min(self._chosen, len(frame.servers) - 1)].name if frame.servers else ""
+
+    def action_do(self, command: str) -> None:
+        """One command without words."""
+        self._desk.room.do(command)
+
+    def action_do_all(self, command: str) -> None:
+        """One command for all servers."""
+        self._desk.room.do(command, server="all")
+
+    def action_hit(self, command: str) -> None:
+        """One command for the chosen server."""
+        self._desk.room.do(command, server=self._server(self._desk.room.frame()))
+
+    def action_choose(self, step: int) -> None:
+        """The server above or below."""
+        count = len(self._desk.room.frame().servers)
+        self._chosen = (self._chosen + step) % max(1, count)
+        self.draw()
+
+    def action_choose_number(self, number: int) -> None:
+        """The server with this number."""
+        if number <= len(self._desk.room.frame().servers):
+            self._chosen = number - 1
+            self.draw()
+
+    def action_load(self, step: int) -> None:
+        """More traffic, or less, down to none."""
+        frame = self._desk.room.frame()
+        rate = frame.rate * FASTER if step > 0 else frame.rate / FASTER
+        if step > 0:
+            rate = max(LEAST, min(frame.most, rate))
+        elif rate < LEAST:
+            rate = 0.0
+        self._desk.room.do("set_load", rate=float(round(rate)))
+
+    def action_pane(self, step: int) -> None:
+        """Checks, config or log."""
+        self._pane = PANES[(PANES.index(self._pane) + step) % len(PANES)]
+        self.draw()
+
+    def action_scroll(self, step: int) -> None:
+        """A page up or down in what is chosen."""
+        pane = self.query_one(f"#{self._pane}", VerticalScroll)
+        pane.scroll_page_down(animate=False) if step > 0 else pane.scroll_page_up(animate=False)
+
+    def action_dark(self) -> None:
+        """The other of dark and light."""
+        self.app.theme = "textual-light" if self.app.theme == "textual-dark" else "textual-dark"
+
+    def action_help(self) -> None:
+        """The page that explains the keys."""
+        self.app.push_screen(Help())
+
+    def action_check(self) -> None:
+        """Choose a check and run it."""
+        self._ask_check("Which check?", "check")
+
+    def action_hint(self) -> None:
+        """Choose a check and get its next hint."""
+        self._ask_check("A hint for which check?", "hint")
+
+    def action_clients(self) -> None:
+        """Choose who sends."""
+        frame = self._desk.room.frame()
+        if frame.populations:
+            chosen = Choice("Who sends?", frame.populations, frame.clients)
+            self.app.push_screen(chosen, lambda name: self._desk.room.do("set_clients", name=name) if name else None)
+
+    def action_predict(self) -> None:
+        """Type a prediction."""
+        frame = self._desk.room.frame()
+        names = [one.name for one in frame.servers]
+        value = predictions.typed(frame.predicted or dict.fromkeys(names, 0.0))
+
+        def answer(line: str | None) -> None:
+            if not line:
+                return
+            try:
+                self._desk.room.do("predict", shares=predictions.read(line, names))
+            except ManyHandsError as error:
+                self._complain(error)
+
+        self.app.push_screen(Typed("What part of the requests will each server get, in per cent?", value), answer)
+
+    def action_reset(self) -> None:
+        """Start over, if that is what is meant."""
+        question = "Start over with the config as it was given? Yours is kept beside it, as ….mine."
+        self.app.push_screen(Agreed(question), lambda yes: self._desk.room.do("reset") if yes else None)
+
+    def action_edit(self) -> None:
+        """Open a file in the learner's editor."""
+        files = self._desk.files
+        if len(files) > 1:
+            choice = Choice("Edit which file?", [(name, "") for name in files])
+            self.app.push_screen(choice, lambda name: self._edit(name) if name else None)
+        elif files:
+            self._edit(files[0])
+
+    def action_submit(self) -> None:
+        """Submit to the class, if that is what is meant."""
+        submit = self._desk.submit
+        if submit is None:
+            self.notify("This folder is not the one of your class; copy your files there, or submit there.")
+            return
+
+        def work_on_it() -> None:
+            try:
+                self.app.call_from_thread(self.notify, submit(), title="submitted", timeout=20)
+            except ManyHandsError as error:
+                self.app.call_from_thread(self._complain, error)
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self.notify("submitting …")
+                self.run_worker(work_on_it, thread=True)
+
+        self.app.push_screen(Agreed("Submit your work, as it is saved, to the class?"), answer)
+
+    def _ask_check(self, question: str, command: str) -> None:
+        frame = self._desk.room.frame()
+        if not frame.checks:
+            return
+        options = [(one.name, f"{work.OUTCOMES[one.outcome][1]}: {one.title}") for one in frame.checks]
+        first = next((one.name for one in frame.checks if one.outcome != "passed"), "")
+        self.app.push_screen(
+            Choice(question, options, first), lambda name: self._desk.room.do(command, name=name) if name else None
+        )
+
+    def _edit(self, name: str) -> None:
+        try:
+            editor = find_editor()
+            with self.app.suspend():
+                edit(editor, self._desk.folder / name)
+        except ManyHandsError as error:
+            self._complain(error)
+        except SuspendNotSupported:
+            self.notify("This terminal cannot be lent to an editor; edit the file in another window.")
+        self.refresh()
+
+    def _complain(self, error: ManyHandsError) -> None:
+        self.notify(str(error), severity="error", timeout=15, markup=False)
+
+
+class LabApp(App[None]):
+    """The program that shows a :class:`LabScreen`."""
+
+    CSS = STYLE
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit", "quit", priority=True)]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._loop_of_mine: asyncio.AbstractEventLoop | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        """The lab, and nothing below it."""
+        return LabScreen(self._desk)
+
+    def on_mount(self) -> None:
+        """Remember whom to tell that it is time to go."""
+        self._loop_of_mine = asyncio.get_running_loop()
+
+    def leave(self) -> bool:
+        """End the program, from a signal's handler; False before it has begun."""
+        if self._loop_of_mine is None:
+            return False
+        self._loop_of_mine.call_soon_threadsafe(self.exit)
+        return True
