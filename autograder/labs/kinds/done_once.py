@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 _MARKS = f"{done.__name__}:{done.marks.__name__}"
 _CHECKOUTS = f"{done.__name__}:{done.checkouts.__name__}"
-_SAME_LOOKS = 5
 _PAUSE_S = 0.2
-_AT_MOST_S = 20.0
+_AT_MOST_S = 30.0
 
 
 def done_once(question: Question) -> Answer:
@@ -74,13 +73,15 @@ def again(times: Mapping[str, int]) -> int:
 
 
 def _settled(running: RunningStack, marks: Mapping[str, int]) -> Mapping[str, int]:
-    """How often orders were carried out, once the journals have stopped growing for a second, and nobody hangs."""
-    lines, same, deadline = -1, 0, time.monotonic() + _AT_MOST_S
+    """How often orders were carried out, once the journals have not grown for as long as two orders take."""
+    quiet = max(1.0, 2 * max(server.service_ms for server in running.stack.servers) / 1000)
+    lines, grown, deadline = -1, 0.0, time.monotonic() + _AT_MOST_S
     while True:
         seen = running.machines.call(CLIENTS, _CHECKOUTS, marks)
-        same = same + 1 if seen["lines"] == lines else 0
-        lines = seen["lines"]
-        if same >= _SAME_LOOKS or time.monotonic() > deadline:
+        now = time.monotonic()
+        if seen["lines"] != lines:
+            lines, grown = seen["lines"], now
+        if now - grown > quiet or now > deadline:
             times: Mapping[str, int] = seen["times"]
             return times
         time.sleep(_PAUSE_S)

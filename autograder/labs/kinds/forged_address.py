@@ -112,4 +112,6 @@ def _ask(question: Question, everybody: tuple[Caller, ...], timeout: float) -> S
     return send(question.running, crowd, requests, concurrency=8, timeout=timeout)
 
 
-KIND = Kind(forged_address, settings={"page": "/staff/", "allowed": "198.19.200.9", "proxy": "198.19.77.5"})
+KIND = Kind(
+    forged_address, only_sends=True, settings={"page": "/staff/", "allowed": "198.19.200.9", "proxy": "198.19.77.5"}
+)

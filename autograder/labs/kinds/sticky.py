@@ -108,4 +108,4 @@ def _failed(question: Question, sample: Sample) -> Answer:
     return Answer(False, failures_in_words(sample), sample.shares(), sample.requests, unserved(sample), causes)
 
 
-KIND = Kind(sticky, settings={"clients": 240, "visits": 2})
+KIND = Kind(sticky, only_sends=True, settings={"clients": 240, "visits": 2})
