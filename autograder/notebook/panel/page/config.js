@@ -41,7 +41,7 @@ function makeFile(path) {
       write(complaint, file.complaint);
       complaint.hidden = file.complaint === "";
       code.replaceChildren(...file.lines.map((line) => lineOf(line, line.sign !== "-" && line.number === named)));
-      const first = code.querySelector("[data-blamed], .new, .old");
+      const first = code.querySelector("[data-blamed], .mh-new, .mh-old");
       if (first) code.scrollTop = Math.max(0, first.offsetTop - code.clientHeight / 3);
     },
   };

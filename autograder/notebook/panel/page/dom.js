@@ -2,9 +2,15 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Our name for a class: a notebook's page has style sheets of its own, for `row`, `label` and the like. */
+function ours(word) {
+  return word.startsWith("mh-") ? word : `mh-${word}`;
+}
+
 function finish(node, given, children) {
   for (const [name, value] of Object.entries(given)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    if (name === "class") node.setAttribute("class", value.split(" ").filter(Boolean).map(ours).join(" "));
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== undefined && value !== null) node.setAttribute(name, value);
   }

@@ -36,7 +36,7 @@ function makeToolbar(label, ...buttons) {
 export function makeServer(name, act) {
   const [sign, word, share, fair] = [icon("fine"), make("span", { class: "word" }), make("b"), make("small")];
   const level = make("i");
-  const [rate, busy, queue, memory] = ["", "busy", "queue", "memory"].map(fact);
+  const [rate, busy, queue, memory] = ["", "busy", "queue", "mem"].map(fact);
   const fault = ([command, text]) => {
     const does = () => act(command, { server: name });
     return make("button", { type: "button", class: "tool", onclick: does, "aria-label": `${text} ${name}` }, text);

@@ -32,7 +32,10 @@ export function makeStage(act) {
   const stage = make("div", { class: "stage" });
   const flows = makeFlows(stage);
   stage.append(flows.node, clients, balancers, servers);
-  const { node } = section("traffic", "Traffic now", stage);
+  const { node, heading } = section("traffic", "Traffic now", stage);
+  const healAll = () => act("bring_back", { server: "all" });
+  const heal = make("button", { type: "button", class: "tool", onclick: healAll, hidden: true }, "Bring all back");
+  heading.after(heal);
   let [inFront, behind, names, frame, measured] = [[], [], "", null, false];
 
   function cards(next) {
@@ -73,6 +76,7 @@ export function makeStage(act) {
       write(asked, next.rate > 0 ? `ask ${perSecond(next.rate)}` : "nobody asks");
       next.balancers.forEach((one, at) => inFront[at].show(one, next.balancers.length > 1));
       next.servers.forEach((one, at) => behind[at].show(one, next));
+      heal.hidden = next.servers.filter((one) => one.condition !== "up").length < 2;
       streams();
     },
     leave() {

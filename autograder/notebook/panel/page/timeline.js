@@ -6,7 +6,7 @@ import { makeMarks } from "./marks.js";
 import { ago, count, millis, percent, perSecond } from "./words.js";
 
 const SPAN = 120;
-const GUTTER = 84;
+const GUTTER = 90;
 const HEIGHT = 344;
 const BOTTOM = HEIGHT - 18;
 const NEAR_S = 1.5;
