@@ -17,7 +17,7 @@ _ONLY = "Of the catalogue, this mistake only; may be given several times."
 @verb
 def bench(
     what: Annotated[
-        Literal["stacks", "inspect", "catalogue", "grading", "fairness"], Parameter(help="What to measure.")
+        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness"], Parameter(help="What to measure.")
     ],
     /,
     *,
@@ -29,17 +29,18 @@ def bench(
 ) -> int:
     """Measure Many Hands itself, against a peer in the same run: Docker, wrk, other people's linters.
 
-    `stacks` takes about two minutes, `inspect` one. `catalogue` takes some minutes: it runs every example of the
-    catalogue on the real balancers, and lets gixy-ng and gixy-next read the same configs (both are installed, once,
-    in environments of their own). `grading` takes most of an hour: it grades 40 submissions with stock nbgrader
-    running the same checks in notebooks, and classes of 40, 200 and 1,000 with ours. `fairness` takes hours: it grades
-    right and wrong work while all processors are kept busy; exit code 1 when a single verdict was not deserved. Times
-    depend on the machine; ratios hardly do.
+    `stacks` takes about two minutes, `inspect` and `room` (a lab that is open) one. `catalogue` takes some minutes:
+    it runs every example of the catalogue on the real balancers, and lets gixy-ng and gixy-next read the same
+    configs (both are installed, once, in environments of their own). `grading` takes most of an hour: it grades 40
+    submissions with stock nbgrader running the same checks in notebooks, and classes of 40, 200 and 1,000 with
+    ours. `fairness` takes hours: it grades right and wrong work while all processors are kept busy; exit code 1
+    when a single verdict was not deserved. Times depend on the machine; ratios hardly do.
 
     Examples:
       ./manyhands bench stacks
       ./manyhands bench stacks --no-docker --json
       ./manyhands bench inspect
+      ./manyhands bench room --json
       ./manyhands bench catalogue
       ./manyhands bench catalogue --only weight-skew --json
       ./manyhands bench grading --quick
@@ -56,6 +57,12 @@ def bench(
 
         speed = inspecting.measure(say)
         show(json.dumps(speed, indent=2) if json_ else inspecting.report(speed))
+        return 0
+    if what == "room":
+        from autograder.bench import room
+
+        seen = room.measure(say)
+        show(json.dumps(seen, indent=2) if json_ else room.report(seen))
         return 0
     if what == "grading":
         from autograder.bench import grading
