@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.bench.burners import burning
 from autograder.grading.judging import Task, Verdicts, judge
 from autograder.grading.pool import enough, judge_all
+from autograder.grading.secret import seed_of
 from autograder.labs.catalogue import load_lab
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations
@@ -153,7 +154,8 @@ def _grade(lab: Lab, works: Sequence[Expected], runs: int, jobs: int, done: Call
 def _task(lab: Lab, works: Sequence[Expected], run: int) -> Task:
     """A submission like no other: a line at its end makes other traffic of it, and changes nothing else."""
     files = lab.read(works[run % len(works)].folder)
-    return Task(lab.slug, {name: data + f"\n# run {run}\n".encode() for name, data in files.items()})
+    changed = {name: data + f"\n# run {run}\n".encode() for name, data in files.items()}
+    return Task(lab.slug, changed, seed_of(b"", changed))
 
 
 def _undeserved(run: int, work: Expected, verdicts: Verdicts) -> list[Unfair]:

@@ -32,11 +32,11 @@ LAB = "spread-the-load"
 SIZES = (40, 200, 1000)
 QUICK = (8, 16)
 _CELL = """from pathlib import Path
-from autograder.grading.judging import seed_of
+from autograder.grading.secret import seed_of
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 files = {name: Path(name).read_bytes() for name in %r}
-verdicts = {verdict.check: verdict for verdict in examine(load_lab(%r), files, seed=seed_of(files))}"""
+verdicts = {verdict.check: verdict for verdict in examine(load_lab(%r), files, seed=seed_of(b'', files))}"""
 _STOCK_CONFIG = """c = get_config()
 c.CourseDirectory.course_id = "stock"
 c.Execute.timeout = 600

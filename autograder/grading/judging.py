@@ -6,7 +6,6 @@ it runs in this process, in a pool on a laptop or on a cluster unchanged.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from autograder.errors import ManyHandsError
 from autograder.grading.intake import take_in
 from autograder.grading.record import Key, Record, load_record, new_record, records_of, save_record, sound
+from autograder.grading.secret import class_secret, seed_of
 from autograder.grading.settings import Places
 from autograder.grading.submission import Refused, Submission
 from autograder.grading.variants import variant_of
@@ -37,6 +37,8 @@ class Task:
 
     lab: str
     files: Mapping[str, bytes]
+    seed: int
+    """Decides the traffic (:func:`autograder.grading.secret.seed_of`)."""
     engine: str = "local"
     variant: Variant | None = None
     checks: tuple[str, ...] = ()
@@ -64,7 +66,7 @@ def judge(task: Task) -> Verdicts:
     why = ""
     for attempt in range(TRIES):
         try:
-            verdicts = examine(lab, task.files, engine=task.engine, checks=names, seed=seed_of(task.files))
+            verdicts = examine(lab, task.files, engine=task.engine, checks=names, seed=task.seed)
             why = _not_an_answer(names, verdicts)
         except EngineError as error:
             why = str(error)
@@ -78,14 +80,6 @@ def judge(task: Task) -> Verdicts:
         why=why,
         remedy="./manyhands doctor, then run the same command again",
     )
-
-
-def seed_of(files: Mapping[str, bytes]) -> int:
-    """The seed of a submission's traffic: never 0, which is what learners see, and the same when judged again."""
-    total = hashlib.sha256()
-    for path in sorted(files):
-        total.update(f"{path}:{len(files[path])}:".encode() + files[path])
-    return 1 + int.from_bytes(total.digest()[:4])
 
 
 def refusals(lab: Lab, refused: tuple[Refused, ...]) -> tuple[Verdict, ...]:
@@ -145,6 +139,7 @@ def obtain(places: Places, slug: str, student: str, engine: str, ask: Judge = ju
 
     Raises:
         OursError: see :func:`judge`.
+        ManyHandsError: the class's seed or its secret cannot be read.
     """
     lab = load_lab(slug, variant_of(places, student))
     submission = take_in(places, lab, student)
@@ -158,7 +153,8 @@ def obtain(places: Places, slug: str, student: str, engine: str, ask: Judge = ju
     else:
         kept = still_good(places, lab, key)
         missing = tuple(check.name for check in lab.checks if check.name not in kept)
-        fresh = ask(Task(slug, submission.files, engine, lab.variant, missing)) if missing else []
+        seed = seed_of(class_secret(places), submission.files)
+        fresh = ask(Task(slug, submission.files, seed, engine, lab.variant, missing)) if missing else []
     record = complete(lab, key, kept, fresh)
     save_record(places.records, record)
     return record, submission

@@ -14,6 +14,7 @@ from autograder.errors import ManyHandsError
 from autograder.grading.intake import take_in
 from autograder.grading.judging import Task, complete, key_of, refusals, still_good
 from autograder.grading.record import Key, Record, load_record, records_of, save_record
+from autograder.grading.secret import class_secret, seed_of
 from autograder.grading.settings import Places
 from autograder.grading.submission import Submission
 from autograder.grading.variants import class_seed
@@ -49,6 +50,7 @@ class Survey:
         self._common = {slug: load_lab(slug) for slug in labs}
         self._seed = class_seed(places)
         self._students = set(students)
+        self._secret = b""
 
     def handed_in(self) -> list[tuple[str, str]]:
         """Lab and student of every folder in ``submitted/``."""
@@ -74,12 +76,16 @@ class Survey:
 
         Raises:
             OSError: the submission cannot be read.
+            ManyHandsError: the class's secret cannot.
         """
         lab = self._lab(entry.lab, entry.student)
         submission = take_in(self._places, lab, entry.student)
         now = self._entry(lab, submission)
         judge = entry.judge if now.key == entry.key else tuple(check.name for check in lab.checks)
-        return replace(now, judge=judge), Task(entry.lab, submission.files, self._engine, lab.variant, judge)
+        if not self._secret:
+            self._secret = class_secret(self._places)
+        seed = seed_of(self._secret, submission.files)
+        return replace(now, judge=judge), Task(entry.lab, submission.files, seed, self._engine, lab.variant, judge)
 
     def record(self, entry: Entry, fresh: list[dict[str, object]]) -> Entry:
         """``entry`` with its record, which is saved: of the verdicts just made and those that still hold.

@@ -113,3 +113,27 @@ def strict_about_peaks(task: Task) -> Verdicts:
         {**row, "points": 0.0, "outcome": str(Outcome.FAILED)} if weak and row["check"] == "peak" else row
         for row in rows
     ]
+
+
+def tells_its_seed(task: Task) -> Verdicts:
+    """What is seen is the seed that the task came with."""
+    return [{**row, "observed": str(task.seed)} for row in by_word(task)]
+
+
+def names_own_servers(task: Task) -> Verdicts:
+    """Passed for a config that names every server of the student's own variant; a peak asks for more, if it says so."""
+    text = task.files["conf/nginx.conf"].decode()
+    lab = load_lab(task.lab, task.variant)
+    good = all(server.name in text for server in lab.stack.servers)
+    named = Task(
+        task.lab, {"conf/nginx.conf": b"good" if good else b"bad"}, task.seed, "local", task.variant, task.checks
+    )
+    return by_word(named)
+
+
+def strict_about_own_peaks(task: Task) -> Verdicts:
+    """The same, after somebody raised what a peak asks for."""
+    rows = names_own_servers(task)
+    weak = b"weak" in task.files["conf/nginx.conf"]
+    lost = {"points": 0.0, "outcome": str(Outcome.FAILED)}
+    return [{**row, **(lost if weak and row["check"] == "peak" else {})} for row in rows]

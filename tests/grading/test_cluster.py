@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("same_folder")
 
 def judged(texts: list[str], cluster: str, ask: Judge, said: list[str] | None = None) -> dict[str, object]:
     def load(index: int) -> Task:
-        return Task(LAB, {"conf/nginx.conf": texts[index].encode()})
+        return Task(LAB, {"conf/nginx.conf": texts[index].encode()}, 1)
 
     tell = said.append if said is not None else print
     return {

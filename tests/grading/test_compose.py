@@ -77,11 +77,11 @@ def test_a_worker_in_a_container_judges_and_may_do_little_else(cluster: tuple[st
     address, worker = cluster
     lab = load_lab(LAB)
     files = lab.read(lab.folder / "wrong" / "missing-semicolon")
-    results = dict(judge_all(1, lambda _: Task(LAB, files), address, judge, [LAB], print))
+    results = dict(judge_all(1, lambda _: Task(LAB, files, 1), address, judge, [LAB], print))
     assert not isinstance(results[0], Exception), results[0]
     assert [verdict["outcome"] for verdict in results[0]] == ["failed", *["unjudged"] * 4]
     reference = lab.read(lab.reference)
-    results = dict(judge_all(1, lambda _: Task(LAB, reference, checks=("spread",)), address, judge, [LAB], print))
+    results = dict(judge_all(1, lambda _: Task(LAB, reference, 1, checks=("spread",)), address, judge, [LAB], print))
     assert not isinstance(results[0], Exception), results[0]
     assert [verdict["outcome"] for verdict in results[0]] == ["passed"]
 

@@ -9,7 +9,7 @@ from tests.grading.course import LAB
 
 def run(texts: list[str], ask: Judge) -> dict[str, object]:
     def load(index: int) -> Task:
-        return Task(LAB, {"conf/nginx.conf": texts[index].encode()})
+        return Task(LAB, {"conf/nginx.conf": texts[index].encode()}, 1)
 
     return {
         texts[index]: result if isinstance(result, Exception) else sum(verdict["points"] for verdict in result)
