@@ -40,7 +40,7 @@ TAKEN_OUT: Final = 1
 """Number of the server that somebody took out by hand in the outage, and forgot."""
 DRAINED: Final = 2
 """Number of the one whose weight somebody set to nothing by hand."""
-LIMITS: Final = Limits(wall_s=30, cpu_s=10)
+LIMITS: Final = Limits(wall_s=90, cpu_s=20)
 _RATE: Final = 40.0
 """Requests a second from users who keep coming."""
 _BATCH: Final = 20

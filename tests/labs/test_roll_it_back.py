@@ -1,0 +1,60 @@
+"""A script's rollback is judged by what a pair of real balancers did: on both engines, and told apart by its promises.
+
+Every folder of the lab is proved by ``./manyhands verify roll-it-back``; here are those that take no three scenes.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.labs.catalogue import load_lab
+from autograder.labs.examiner import examine
+from autograder.labs.kinds.rollback import PROMISES
+from autograder.labs.verdict import Outcome
+from autograder.labs.verify import Expected, expectations
+
+LAB = load_lab("roll-it-back")
+CASES = {case.name: case for case in expectations(LAB)}
+IN_THE_OUTAGE = ["only-the-bad", "history", "reloaded", "running-is-disk", "state-cleared", "servers-back"]
+IN_THE_OUTAGE += ["twice", "both"]
+
+
+def held(expected: Expected, checks: list[str], engine: str = "local", seed: int = 0) -> None:
+    verdicts = examine(LAB, LAB.read(expected.folder), engine=engine, checks=checks, seed=seed)
+    got = {verdict.check: str(verdict.outcome) for verdict in verdicts}
+    assert got == {name: expected.outcomes.get(name, got[name]) for name in checks}, verdicts
+    named = {cause.mistake for verdict in verdicts for cause in verdict.causes}
+    assert named >= set(expected.diagnosis), verdicts
+
+
+def test_every_promise_is_a_check() -> None:
+    asked = [check.settings["promise"] for check in LAB.checks if check.kind == "rollback"]
+    assert sorted(asked) == sorted(PROMISES)
+    assert LAB.points == 10
+
+
+def test_a_good_rollback_passes_in_a_world_that_nobody_saw_before() -> None:
+    held(CASES["reference"], IN_THE_OUTAGE, seed=1)
+
+
+def test_a_rollback_that_the_second_run_undoes() -> None:
+    held(CASES["by-its-subject"], IN_THE_OUTAGE)
+
+
+@pytest.mark.parametrize(("case", "outcome"), [("reference", "passed"), ("unchecked", "failed")])
+def test_a_config_that_does_not_hold(case: str, outcome: str) -> None:
+    (verdict,) = examine(LAB, LAB.read(CASES[case].folder), checks=["validated"])
+    assert verdict.outcome == Outcome(outcome), verdict
+
+
+def test_what_is_drawn_from_the_drawer_loses_requests_and_says_where() -> None:
+    (verdict,) = examine(LAB, LAB.read(LAB.start), checks=["reloaded"])
+    assert verdict.outcome is Outcome.FAILED
+    cause = verdict.causes[0]
+    assert (cause.mistake, cause.file) == ("restart-loses-requests", "rollback.sh")
+    assert LAB.read(LAB.start)["rollback.sh"].decode().splitlines()[cause.line - 1] == "systemctl restart haproxy"
+
+
+@pytest.mark.docker
+def test_a_good_rollback_passes_on_docker() -> None:
+    held(CASES["reference"], IN_THE_OUTAGE, engine="docker")
