@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anywidget
@@ -33,6 +33,10 @@ class Seen(Protocol):
         """Do what a button says. Returns at once; what came of it shows in frames."""
 
 
+def _nothing() -> None:
+    """What is left to do for a panel that hears no room."""
+
+
 class Panel(anywidget.AnyWidget):
     """The control room of one open lab. Show it as often as you like: all its views show the same.
 
@@ -41,6 +45,7 @@ class Panel(anywidget.AnyWidget):
     """
 
     def __init__(self, room: Seen) -> None:
+        self._unsubscribe: Callable[[], None] = _nothing
         self._esm = page.script()
         self._css = page.style()
         self._room = room
@@ -58,12 +63,13 @@ class Panel(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the panel off all pages."""
-        self._unsubscribe()
+        unsubscribe, self._unsubscribe = self._unsubscribe, _nothing
+        unsubscribe()
         super().close()
 
     def _show(self, frame: Frame) -> None:
         with self._one_at_a_time:
-            now = time.monotonic()
+            now = monotonic()
             self._views = {view: until for view, until in self._views.items() if until > now}
             if not self._views:
                 self._sent = None
@@ -82,7 +88,7 @@ class Panel(anywidget.AnyWidget):
         kind, view = content.get("kind"), str(content.get("view", ""))[:40]
         if kind in ("look", "here"):
             with self._one_at_a_time:
-                self._views[view] = time.monotonic() + PATIENCE_S
+                self._views[view] = monotonic() + PATIENCE_S
                 if kind == "look":
                     self._sent = None
                     self._show(self._room.frame())

@@ -57,9 +57,13 @@ export function makeConfig() {
       if (before && frame.config === before.config) return;
       for (const file of frame.config) {
         if (!files.has(file.path)) files.set(file.path, makeFile(file.path));
-        files.get(file.path).show(file);
       }
-      node.replaceChildren(...frame.config.map((file) => files.get(file.path).node));
+      // In the page first: what is not there has no height to scroll, and what is moved loses its place.
+      const nodes = frame.config.map((file) => files.get(file.path).node);
+      if (nodes.length !== node.children.length || nodes.some((one, at) => node.children[at] !== one)) {
+        node.replaceChildren(...nodes);
+      }
+      for (const file of frame.config) files.get(file.path).show(file);
     },
   };
 }
