@@ -197,7 +197,7 @@ def _note_path(places: Places, slug: str) -> Path:
 def _note(places: Places, slug: str) -> dict[str, Any]:
     try:
         note = json.loads(_note_path(places, slug).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}
 

@@ -64,7 +64,7 @@ def class_seed(places: Places) -> str:
             raise TypeError("the seed is no text")
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         # Going on without it would judge the whole class against other labs than they were given.
         raise ManyHandsError(
             "the class's seed cannot be read",

@@ -40,7 +40,7 @@ def read_note(places: Places, lab: str, student: str) -> Note | None:
     try:
         data = json.loads(places.written(student, lab).read_bytes())
         return Note(**{**data, "points": {str(name): float(points) for name, points in data["points"].items()}})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -46,7 +46,7 @@ def load_lab(slug: str, variant: Variant | None = None, *, folder: Path = LABS) 
 def _order(path: Path) -> int:
     try:
         return int(tomllib.loads(path.read_text(encoding="utf-8")).get("order", 99))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return 99  # the loader will say what is wrong with it
 
 

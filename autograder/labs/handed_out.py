@@ -43,7 +43,7 @@ def variant_in(folder: Path) -> Variant | None:
 def _text(folder: Path, name: str, key: str) -> str:
     try:
         value = json.loads((folder / name).read_text(encoding="utf-8"))[key]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # as deep as somebody likes
         return ""
     return value if isinstance(value, str) else ""
 

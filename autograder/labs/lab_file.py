@@ -60,7 +60,10 @@ def read_lab(folder: Path) -> Lab:
         line = re.search(r"at line (\d+)", str(error))
         where = f"{path}:{line.group(1)}" if line else str(path)
         raise LabError("this lab cannot be read", where=where, why=str(error), remedy="mend the line") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except RecursionError:
+        why = "its lists or tables are inside one another too deep to be read"
+        raise LabError("this lab cannot be read", where=str(path), why=why, remedy="mend the file") from None
+    except (OSError, ValueError) as error:  # not UTF-8, or a number of thousands of digits
         raise LabError("this lab cannot be read", where=str(path), why=str(error), remedy="mend the file") from error
     return _Reader(path, text).lab(folder, data)
 

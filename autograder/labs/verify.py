@@ -228,7 +228,10 @@ def expectations(lab: Lab) -> Iterator[Expected]:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
             outcomes = {name: str(Outcome(outcome)) for name, outcome in data["checks"].items()}
             diagnosis = tuple(data["diagnosis"])
-        except (KeyError, ValueError) as error:
+        except RecursionError:
+            why = "its lists or tables are inside one another too deep"
+            raise LabError("this expectation cannot be read", where=str(path), why=why) from None
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise LabError("this expectation cannot be read", where=str(path), why=str(error)) from error
         unknown = outcomes.keys() - {check.name for check in lab.checks}
         if unknown:

@@ -63,7 +63,7 @@ class Logbook:
         if state != self._read_of[0]:
             found = []
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError, TypeError):
+                with contextlib.suppress(ValueError, TypeError, RecursionError):
                     found.append(Entry(**json.loads(line)))
             self._read_of = (state, tuple(found))
         return self._read_of[1]

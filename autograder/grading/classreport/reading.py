@@ -186,7 +186,7 @@ def _bare(path: Path) -> Record | None:
     """The record in a file without its evidence, or None when it is no sound one."""
     try:
         return Record.from_dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
