@@ -19,9 +19,10 @@ from autograder.errors import ManyHandsError
 from autograder.launch import desk, jupyter, lablist, pages, ports, state
 from autograder.launch.places import home as home_folder
 from autograder.launch.places import site_folder
+from autograder.notebook.course_pages import SITE_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import FrameType
 
@@ -84,7 +85,8 @@ def _run(
     with pages.serve(folder, port_site) as site:
         lablist.write(home, all_labs(), site)
         say("starting JupyterLab…")
-        with _leashed(jupyter.command(home, port_lab, exactly=wishes.port_lab is not None), home, token) as leash:
+        command = jupyter.command(home, port_lab, exactly=wishes.port_lab is not None)
+        with _leashed(command, home, {"JUPYTER_TOKEN": token, SITE_VARIABLE: site}) as leash:
             claim.tell(leash.pid)
             server = _wait_for_lab(home, leash, token, port_lab)
             lab = f"{server}lab/tree/labs.md?token={token}"
@@ -118,7 +120,7 @@ def _stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def _leashed(command: list[str], home: Path, token: str) -> Iterator[subprocess.Popen[bytes]]:
+def _leashed(command: list[str], home: Path, told: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command for as long as the block, and not one moment longer than this process (see ``leash.py``)."""
     far, near = os.pipe()
     process = None
@@ -127,7 +129,7 @@ def _leashed(command: list[str], home: Path, token: str) -> Iterator[subprocess.
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "autograder.launch.leash", str(far), *command],
                 cwd=home,
-                env={**os.environ, "JUPYTER_TOKEN": token},  # not an argument: those are for all to read
+                env={**os.environ, **told},  # not arguments: those are for all to read
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from autograder.labs.verdict import Outcome
+from autograder.notebook.course_pages import address_of
 from autograder.notebook.picture import lines_of, picture
 
 if TYPE_CHECKING:
@@ -86,7 +87,13 @@ class VerdictView:
         parts = [head, f"  observed  {verdict.observed}"]
         parts += [f"  why       {verdict.why}"] * bool(verdict.why)
         parts += [f"  next      {verdict.next}"] * bool(verdict.next)
+        parts += [f"  read      {self._address}"] * bool(self._address)
         return "\n".join(parts)
+
+    @property
+    def _address(self) -> str:
+        """Of the page that teaches it, where that is of use."""
+        return "" if self.verdict.outcome is Outcome.PASSED else address_of(self.page)
 
     def _repr_html_(self) -> str:
         verdict, colour = self.verdict, _COLOURS[self.verdict.outcome]
@@ -104,8 +111,13 @@ class VerdictView:
             f"<section style='border-left:4px solid {colour};padding:.2em 1em'>"
             f"<p style='margin:.2em 0'><b>{_SIGNS[verdict.outcome]} {escape(verdict.check)}</b>: {verdict.outcome}, "
             f"{verdict.points:g} of {verdict.max_points:g} points. {escape(self.title)}</p>"
-            f"{quote}<dl style='margin:.2em 0'>{body}</dl></section>"
+            f"{quote}<dl style='margin:.2em 0'>{body}</dl>{self._link()}</section>"
         )
+
+    def _link(self) -> str:
+        if not self._address.startswith("http"):  # a browser opens no file from a page
+            return ""
+        return f"<p style='margin:.2em 0'><a href='{escape(self._address)}' target='_blank'>The page about it</a></p>"
 
 
 @dataclass(frozen=True)

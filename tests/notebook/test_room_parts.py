@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autograder.notebook.course_pages import SITE_VARIABLE, address_of
 from autograder.notebook.logbook import Logbook
 from autograder.notebook.room_config import compared
 from autograder.notebook.room_traffic import Tally
@@ -138,6 +139,7 @@ def test_answers_that_cannot_be_read_are_set_aside_with_a_word(tmp_path: Path) -
 _WRITES = """
 import sys
 from pathlib import Path
+from autograder.notebook.course_pages import SITE_VARIABLE, address_of
 from autograder.notebook.logbook import Logbook
 logbook = Logbook(Path(sys.argv[1]))
 for number in range(10**9):
@@ -159,3 +161,12 @@ def test_a_kernel_killed_while_it_writes_loses_nothing_that_was_written(tmp_path
     assert len(logbook.entries()) in (told, told + 1)
     logbook.write("apply", "after")
     assert logbook.entries()[-1].result == "after"
+
+
+def test_a_page_is_on_the_site_that_runs_or_in_the_clone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SITE_VARIABLE, "http://127.0.0.1:8000/")
+    assert address_of("modules/01-anatomy/#shares") == "http://127.0.0.1:8000/modules/01-anatomy/#shares"
+    assert address_of("") == ""
+    monkeypatch.delenv(SITE_VARIABLE)
+    assert address_of("modules/01-anatomy/#shares").endswith("/course/modules/01-anatomy/index.md")
+    assert address_of("modules/no-such/") == ""
