@@ -188,6 +188,8 @@ def test_the_heading_says_what_is_going_on() -> None:
     assert "[check spread …]" in traffic.heading(replace(FRAME, phase="busy", doing="check spread"), 99).plain
     assert "nobody sends" in traffic.heading(replace(FRAME, rate=0.0), 99).plain
     assert "the stack is gone" in traffic.verdict(replace(FRAME, trouble="the stack is gone\n  press R"), 99).plain
+    assert traffic.verdict(replace(FRAME, alarm=False, verdict="even: all is well"), 99).plain == "● even: all is well"
+    assert traffic.verdict(replace(FRAME, alarm=False, verdict="undecided: wait"), 99).plain == "… undecided: wait"
     assert len(traffic.heading(FRAME, 20).plain) <= 20
 
 

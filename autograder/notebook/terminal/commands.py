@@ -126,6 +126,7 @@ class Commands:
         if len(words) > 1:
             name = _SAME.get(words[0], words[0])
             known = {"SERVER": self._servers, "NAME": self._names, "WHO": list(POPULATIONS)}
+            known |= {"COMMAND": list(WORDS), "FILE": list(self._session.lab.files)}
             after = WORDS[name].after if name in WORDS else ""
             names = next((found for word, found in known.items() if word in after), [])
         return [name for name in names if name.startswith(words[-1])]

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Final
 
 from autograder.labs.catalogue import LabError
@@ -44,7 +45,9 @@ def find_editor(environment: Mapping[str, str] | None = None) -> list[str]:
 def edit(command: list[str], file: Path) -> None:
     """Run the editor on a file, on this terminal, until it ends. Raises :class:`LabError` when it fails."""
     try:
-        code = subprocess.run([*command, str(file)], check=False).returncode
+        # In a script, what comes next on standard input is not for the editor.
+        stdin = None if sys.stdin.isatty() else subprocess.DEVNULL
+        code = subprocess.run([*command, str(file)], stdin=stdin, check=False).returncode
     except OSError as error:
         raise LabError(f"{command[0]} does not start", why=error.strerror or str(error)) from error
     if code:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from autograder.notebook.frame import Frame, Mark, Second, ServerNow
 
+_OPEN = ("undecided", "nobody")
+"""How a verdict begins that is neither good nor bad."""
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _WIDEST_BAR = 60
 _NARROWEST_BAR = 8
@@ -51,6 +53,8 @@ def verdict(frame: Frame, width: int) -> Text:
     if frame.trouble:
         return _cut(Text(f"✗ {' '.join(frame.trouble.split())}", style="bold red"), width)
     sign, style = ("▲", "bold red") if frame.alarm else ("●", "bold green")
+    if not frame.alarm and frame.verdict.startswith(_OPEN):
+        sign, style = "…", "bold"
     return _cut(Text(f"{sign} {frame.verdict}", style=style), width)
 
 
