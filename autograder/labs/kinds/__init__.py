@@ -19,14 +19,19 @@ MODULES: Final = {
     "one-down": "one_down",
     "peak": "peak",
     "rollback": "rollback",
+    "watchdog": "watchdog",
     "sticky": "sticky",
     "forged-address": "forged_address",
     "taken-out": "taken_out",
     "back-again": "back_again",
     "reload": "reload",
     "done-once": "done_once",
+    "surge": "surge",
+    "recovers": "recovers",
+    "amplified": "amplified",
     "answers": "answers",
     "logged": "logged",
+    "reviews": "reviews",
 }
 """Kind → its module in this folder."""
 NAMES: Final = (LOADS, *MODULES)

@@ -1,0 +1,121 @@
+"""Far more people at once than can be served: who is served, who is told so, who waits in vain?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autograder.labs.explain import causes_of
+from autograder.labs.kinds.kind import Answer, Kind, Question
+from autograder.labs.kinds.served import listed
+from autograder.labs.kinds.victim import before
+from autograder.traffic.clients import population
+from autograder.traffic.send import send
+
+if TYPE_CHECKING:
+    from autograder.stack.running import RunningStack
+    from autograder.traffic.sample import Sample
+
+TRIES = 3
+"""How often a wave is sent before "somebody waited in vain" is the answer."""
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What became of a wave of people: ``told`` were answered by the balancer, at once or after a while."""
+
+    people: int
+    served: int
+    told: int
+    in_vain: int
+    cut_off: int
+    crashed: tuple[str, ...]
+
+    def good(self, at_least: int) -> bool:
+        """Whether nothing crashed, enough were served, and everybody else was told."""
+        return not self.crashed and not self.in_vain and not self.cut_off and self.served >= at_least
+
+    def worth_another(self, at_least: int) -> bool:
+        """Whether only time went wrong, which may be this machine's fault."""
+        return not self.crashed and not self.good(at_least)
+
+
+def surge(question: Question) -> Answer:
+    """Many people check out at once, each once, and leave after ``patience`` seconds: is it held?
+
+    Everybody comes in one wave, so how full the servers get follows from the config alone, and a crash is never this
+    machine's fault. Served must be ``at_least`` so many, a small part of what the servers can do in that time. The
+    others must have an answer, whatever it says, before they leave: how far a queue may reach is told by the config
+    and not by the machine, and where the machine stalled the wave is sent again, up to :data:`TRIES` times.
+    """
+    settings = question.check.settings
+    at_least = int(settings["at_least"])
+    _, answer = before(question)
+    if answer is not None:
+        return answer
+    for attempt in range(TRIES):
+        if attempt:
+            question.make_whole()
+        sample = send_wave(question, question.seed + attempt)
+        wave = wave_of(sample, crashed_of(question.running))
+        if not wave.worth_another(at_least):
+            break
+    good = wave.good(at_least)
+    words = in_words(wave, at_least)
+    causes = () if good else causes_of("crashed" if wave.crashed else "errors", question.findings)
+    return Answer(good, words, sample.shares(), wave.people, wave.people - wave.served, causes, why(wave, at_least))
+
+
+def send_wave(question: Question, seed: int) -> Sample:
+    """Everybody at once, each once."""
+    crowd = population(question.populations[0])
+    people = question.check.requests
+    patience = float(question.check.settings["patience"])
+    return send(question.running, crowd, crowd.check_out(people, seed=seed), concurrency=people, timeout=patience)
+
+
+def crashed_of(running: RunningStack) -> tuple[str, ...]:
+    """Servers whose process is gone."""
+    return tuple(name for name, state in running.servers().items() if not state.up)
+
+
+def wave_of(sample: Sample, crashed: tuple[str, ...]) -> Wave:
+    """What became of everybody. An order counts as served only if a server worked on a checkout for it."""
+    fates = Counter(_fate(fate.server if fate.checkout else "", fate.failure, fate.status) for fate in sample.fates)
+    return Wave(sample.requests, fates["served"], fates["told"], fates["in vain"], fates["cut off"], crashed)
+
+
+def _fate(server: str, failure: str, status: int) -> str:
+    if server and not failure:
+        return "served"
+    if failure == "timeout":
+        return "in vain"
+    return "told" if status and failure in ("", "5xx-balancer") else "cut off"
+
+
+def in_words(wave: Wave, at_least: int) -> str:
+    """What a wave met, in sentences."""
+    parts = [f"{wave.people} people checked out at once."]
+    parts.append(f"{listed(wave.crashed)} ran out of memory and died." if wave.crashed else "Nothing crashed.")
+    few = f" (fewer than {at_least})" if wave.served < at_least else ""
+    parts.append(f"{wave.served} were served{few}, {wave.told} were told to come later.")
+    if wave.in_vain:
+        parts.append(f"{wave.in_vain} waited until they left.")
+    if wave.cut_off:
+        parts.append(f"{wave.cut_off} were cut off without an answer, or given an error by a server.")
+    return " ".join(parts)
+
+
+def why(wave: Wave, at_least: int) -> str:
+    """What that says about the config, where it says it plainly; empty where findings may know more."""
+    if wave.good(at_least) or wave.crashed:
+        return ""
+    if wave.in_vain:
+        return "They stand in a queue that is longer than their patience. Whoever cannot be served in time is told so."
+    if wave.served < at_least:
+        return "Servers idled while people were sent away: let some wait, for as long as they would."
+    return ""
+
+
+KIND = Kind(surge, settings={"patience": 8.0, "at_least": 18})
