@@ -126,7 +126,7 @@ lab.check("reloaded")
 # %% nbgrader={"grade": true, "grade_id": "nothing-lost", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("nothing-lost")
 
-# %% nbgrader={"grade": true, "grade_id": "running-is-disk", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% nbgrader={"grade": true, "grade_id": "running-is-disk", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("running-is-disk")
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "after", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
@@ -141,7 +141,7 @@ lab.check("state-cleared")
 # %% nbgrader={"grade": true, "grade_id": "servers-back", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("servers-back")
 
-# %% nbgrader={"grade": true, "grade_id": "truth", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% nbgrader={"grade": true, "grade_id": "truth", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("truth")
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "again", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
