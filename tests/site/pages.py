@@ -15,6 +15,7 @@ from autograder.mistakes.catalogue import mistakes
 
 ROOT = Path(__file__).parents[2]
 COURSE = ROOT / "course"
+LABS = sorted(path.parent.name for path in ROOT.glob("labs/*/lab.toml"))
 SOURCES = sorted(path for path in COURSE.rglob("*.md"))
 WRITTEN = [path.relative_to(COURSE).with_suffix(".html").as_posix() for path in SOURCES]
 GENERATED = [
@@ -23,6 +24,9 @@ GENERATED = [
     "field-guide/index.html",
     "field-guide/directives.html",
     *(f"field-guide/{mistake.slug}.html" for mistake in mistakes()),
+    "progress.html",
+    "labs/index.html",
+    *(f"labs/{lab}.html" for lab in LABS if not (COURSE / "labs" / f"{lab}.md").exists()),
 ]
 NAMES = [*WRITTEN, *GENERATED]
 
