@@ -29,6 +29,14 @@ class Entry:
     result: str
     details: dict[str, Any]
 
+    def __str__(self) -> str:
+        """A line of a log, with the time of day here."""
+        try:
+            when = f"{datetime.fromisoformat(self.time).astimezone():%H:%M:%S}"
+        except ValueError:
+            when = self.time
+        return f"{when} {self.what}: {self.result}"
+
 
 class Logbook:
     """The memory of one lab folder. Survives the kernel, the browser and the machine's sleep."""

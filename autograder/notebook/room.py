@@ -15,6 +15,7 @@ import queue
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,11 +24,11 @@ from autograder.notebook.frame import EVERY_S, KEPT_S, Frame, Mark
 from autograder.notebook.room_checks import Checks
 from autograder.notebook.room_config import Configs
 from autograder.notebook.room_servers import Health, Look, balancers_now, look, servers_now, serving
+from autograder.notebook.room_stream import Stream, most
 from autograder.notebook.room_traffic import NOW_S, Judged, Tally
 from autograder.notebook.session import choose
 from autograder.stack.engine import EngineError
 from autograder.traffic.clients import POPULATIONS, population
-from autograder.traffic.flow import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,22 +36,15 @@ if TYPE_CHECKING:
 
     from autograder.notebook.session import Happened, LabSession
     from autograder.traffic.clients import Population
-    from autograder.traffic.sample import Sample
 
 COMMANDS = (
     *("apply", "check_syntax", "roll_back", "check", "check_all", "set_load", "set_clients", "kill", "slow"),
     *("cut_off", "bring_back", "predict", "reset", "hint"),
 )
-GENTLE = 40.0
-"""Requests a second with which a lab begins, so that there is something to see."""
-_CHECKOUTS = 0.1
-_TIMEOUT_S = 2.0
-"""When a client gives up: a slice is told when its last answer is there, and the picture should live."""
-_SLICES_S = {"local": EVERY_S}
-_SLICE_S = 1.0
-"""On engines where a call to the clients node takes a new interpreter, slices are longer."""
 _LOOKS_LOST = 3
 _LOG_KEPT = 300
+_REMEMBERED = 50
+"""Lines of the log that are of earlier days."""
 _MARKS_KEPT = 200
 _ONE_MOVE_S = 2.0
 _ENDS_S = 30.0
@@ -63,19 +57,15 @@ class Room:
     def __init__(self, session: LabSession) -> None:
         self._session = session
         self._zero = time.monotonic()
-        stack = session.lab.stack
-        meant = stack.clients[0] if stack.clients else None
-        self.clients: Population = population(meant.population if meant else "many")
-        self.rate = meant.rate if meant else GENTLE
-        self._checkouts = meant.checkouts if meant else _CHECKOUTS
-        self.most = _most(session)
         self._tally = Tally(self._zero)
+        self._stream = Stream(session.lab.stack, self._tally)
+        self.most = most(session.lab.stack)
         self._health = Health()
         self._checks = Checks(session)
         self._configs = Configs(session)
         self._marks: deque[Mark] = deque(maxlen=_MARKS_KEPT)
         self._log: deque[str] = deque(maxlen=_LOG_KEPT)
-        self._log.extend(f"{one.time[11:19]} {one.what}: {one.result}" for one in session.logbook.entries()[-50:])
+        self._log.extend(str(entry) for entry in session.logbook.entries()[-_REMEMBERED:])
         self._look: Look | None = None
         self._doing = self._trouble = self._broken = ""
         self._predicted = session.predicted()
@@ -84,15 +74,23 @@ class Room:
         self._orders: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue()
         self._exams: queue.Queue[str | None] = queue.Queue()
         self._number = 0
-        self._flow: Flow | None = None
-        self._flow_lock = threading.Lock()
-        self._begin_flow()
+        self._stream.begin(session.running)
         session.hear(self._happened)
         self._newest = self._made()
         jobs = {"frames": self._make_frames, "looks": self._keep_looking, "orders": self._obey, "checks": self._examine}
         self._threads = [threading.Thread(target=job, name=f"room-{name}", daemon=True) for name, job in jobs.items()]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that are asked for."""
+        return self._stream.rate
+
+    @property
+    def clients(self) -> Population:
+        """Who sends."""
+        return self._stream.clients
 
     def frame(self) -> Frame:
         """The newest frame. Never waits."""
@@ -117,21 +115,17 @@ class Room:
 
     def set_load(self, rate: float) -> None:
         """Ask for so many requests a second, up to :attr:`most`; 0 for none."""
-        self.rate = min(max(0.0, float(rate)), self.most)
-        with self._flow_lock:
-            if self._flow is not None:
-                self._flow.rate = self.rate
-        self._mark("load", f"{self.rate:g} requests a second")
+        self._stream.set_rate(min(max(0.0, float(rate)), self.most))
         self._say(f"load: {self.rate:g} requests a second")
+        self._mark("load", f"{self.rate:g} requests a second")
 
     def set_clients(self, name: str) -> None:
         """Have another population send. Raises :class:`ManyHandsError` if there is none of that name."""
         if name not in POPULATIONS:
             raise choose(name, POPULATIONS, "population of clients")
-        self.clients = population(name)
-        self._begin_flow()
-        self._mark("load", f"clients: {name}")
+        self._stream.set_clients(population(name))
         self._say(f"clients: {name}, {self.clients.described}")
+        self._mark("load", f"clients: {name}")
 
     def close(self) -> None:
         """End all threads and the traffic. Safe to call twice."""
@@ -140,15 +134,11 @@ class Room:
         self._ending.set()
         self._orders.put(None)
         self._exams.put(None)
-        with self._flow_lock:
-            flow, self._flow = self._flow, None
-        if flow is not None:
-            flow.stop()
+        self._stream.stop()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(_ENDS_S)
-        if flow is not None:
-            flow.__exit__(None, None, None)
+        self._stream.close()
         self._publish()
 
     def __enter__(self) -> Self:
@@ -166,14 +156,18 @@ class Room:
     def _make_frames(self) -> None:
         due = time.monotonic()
         while not self._ending.is_set():
-            with contextlib.suppress(EngineError):  # the looks tell
-                self._publish()
+            self._publish()
             due = max(due + EVERY_S, time.monotonic())
             self._ending.wait(due - time.monotonic())
 
     def _publish(self) -> None:
         self._number += 1
-        self._newest = frame = self._made()
+        try:
+            frame = self._made()
+        except Exception as error:  # as a file that cannot be read: the room goes on
+            trouble = f"What goes on cannot be told: {type(error).__name__}: {error}"
+            frame = replace(self._newest, number=self._number, trouble=trouble)
+        self._newest = frame
         for callback in tuple(self._hearers.values()):
             with contextlib.suppress(Exception):  # who listens badly hears the next frame, and others hear this one
                 callback(frame)
@@ -186,14 +180,16 @@ class Room:
             try:
                 self._look = look(running, self._look)
                 lost = 0
-                if self._broken:
-                    self._broken = ""
-                    self._begin_flow()
+                if running is not self._stream.into:
+                    self._stream.begin(running)
+                self._broken = ""
                 self._tell_health()
             except EngineError as error:
                 lost += 1
                 if lost == _LOOKS_LOST and running is self._session.running and not self._ending.is_set():
                     self._break_off(error)
+            except Exception as error:
+                self._trouble = f"A look at the stack failed: {type(error).__name__}: {error}"
             # A look that takes long, as in containers, is not taken as often.
             took = time.monotonic() - began
             self._ending.wait(max(EVERY_S - took, took))
@@ -203,21 +199,18 @@ class Room:
             return
         for name, code in self._health.crashes(self._session.running, self._look):
             if self._session.killed.get(name) != self._look.states[name].starts:
-                self._mark("crash", f"{name} crashed")
                 self._say(f"{name} crashed (exit code {code})")
+                self._mark("crash", f"{name} crashed")
         for name, since in self._health.healed().items():
             if self._tally.answered_since(since)[name]:
                 self._health.recovered(name)
-                self._mark("recovery", f"{name} answers again")
                 self._say(f"{name} answers again")
+                self._mark("recovery", f"{name} answers again")
 
     def _break_off(self, error: EngineError) -> None:
         self._broken = f"The stack is gone: {error.what}. Press Reset, or open the lab again, to start a new one."
         self._say(self._broken)
-        with self._flow_lock:
-            flow, self._flow = self._flow, None
-        if flow is not None:
-            flow.stop()
+        self._stream.stop()
 
     def _obey(self) -> None:
         while (order := self._orders.get()) is not None:
@@ -287,8 +280,8 @@ class Room:
         self._configs.changed()
 
     def _in_trouble(self, error: ManyHandsError) -> None:
-        self._trouble = str(error)
         self._say(str(error))
+        self._trouble = str(error)
 
     def _say(self, text: str) -> None:
         self._log.append(f"{datetime.now().astimezone():%H:%M:%S} {text}")
@@ -301,28 +294,6 @@ class Room:
 
     def _now(self) -> float:
         return time.monotonic() - self._zero
-
-    def _begin_flow(self) -> None:
-        slice_s = _SLICES_S.get(self._session.running.machines.engine, _SLICE_S)
-
-        def heard(start: float, what: Sample | Exception) -> None:
-            if not isinstance(what, Exception):  # a stack that is gone is told by the looks
-                self._tally.add(start, what, slice_s)
-
-        with self._flow_lock:
-            if self._ending.is_set():
-                return
-            if self._flow is not None:
-                self._flow.stop()
-            self._flow = Flow(
-                *(self._session.running, self.clients, self.rate, self._checkouts),
-                timeout=_TIMEOUT_S,
-                slice_s=slice_s,
-                hear=heard,
-                seed=time.monotonic_ns(),
-            )
-            self._flow.__enter__()
-            self._tally.forget_judged()
 
     def _made(self) -> Frame:
         running = self._session.running
@@ -339,12 +310,17 @@ class Room:
             phase = "broken"
         if self._ending.is_set():
             phase = "closed"
+        # What happened is said first, marked next, and shows then: so it is read the other way round, and a frame that
+        # shows something has its mark and its line in the log.
+        trouble, config, checks = self._broken or self._trouble, self._configs.now(), self._checks.now()
+        marks = tuple(mark for mark in tuple(self._marks) if mark.at >= at - KEPT_S)
+        log = tuple(self._log)
         return Frame(
             number=self._number,
             at=at,
             phase=phase,
             doing=self._doing,
-            trouble=self._broken or self._trouble,
+            trouble=trouble,
             title=self._session.lab.title,
             clients=self.clients.name,
             populations=tuple((name, population(name).described) for name in POPULATIONS),
@@ -359,22 +335,15 @@ class Room:
             balancers=balancers_now(running, seen),
             servers=servers_now(running, seen, now, NOW_S, gone=bool(self._broken)),
             seconds=self._tally.seconds(),
-            marks=tuple(mark for mark in self._marks if mark.at >= at - KEPT_S),
-            config=self._configs.now(),
-            checks=self._checks.now(),
+            marks=marks,
+            config=config,
+            checks=checks,
             predicted=self._predicted,
             observed=dict(judged.shares),
-            log=tuple(self._log),
+            log=log,
         )
 
 
 def open_room(session: LabSession) -> Room:
     """The control room of a session."""
     return session.room
-
-
-def _most(session: LabSession) -> float:
-    """The slider's end: somewhat more than the whole pool can answer, within what a laptop can send."""
-    servers = session.lab.stack.servers
-    whole = sum(one.workers * 1000 / (_CHECKOUTS * one.service_ms + (1 - _CHECKOUTS) * one.page_ms) for one in servers)
-    return float(min(800, max(100, round(1.2 * whole, -2))))

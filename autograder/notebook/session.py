@@ -293,6 +293,7 @@ class LabSession:
             except EngineError:
                 self.running.close()
                 self.running = open_stack(self.lab.stack, self._engine)
+                self.killed.clear()
             self._note("reset", "the config as it was given", kind="heal", text="started over")
             return self.apply()
 

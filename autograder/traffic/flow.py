@@ -28,8 +28,10 @@ SLICE_S = 1.0
 ASLEEP_S = 2.0
 """Who is this late was asleep, as a laptop with its lid closed: what was due meanwhile is not sent afterwards."""
 _ROUNDING = 1e-6
-_AHEAD_S = 0.1
+_AHEAD_S = {"local": 0.1}
 """A slice is handed to the clients node this long before its first request is due, so that there is no gap."""
+_FAR_AHEAD_S = 0.5
+"""The same on engines where a call takes a new interpreter there."""
 
 
 class Flow:
@@ -65,6 +67,7 @@ class Flow:
         self.rate = rate
         self._checkouts, self._seed = checkouts, seed
         self._slice_s, self._hear = slice_s, hear
+        self._ahead_s = _AHEAD_S.get(running.machines.engine, _FAR_AHEAD_S)
         self._cookies = Cookies()
         self._slices: queue.Queue[queue.Queue[Sample | Exception] | None] = queue.Queue()
         self._ending = threading.Event()
@@ -95,14 +98,19 @@ class Flow:
         """Send no further slice. Returns at once."""
         self._ending.set()
 
+    @property
+    def over(self) -> bool:
+        """Whether it was stopped and all answers are there."""
+        return self._ending.is_set() and not self._conductor.is_alive()
+
     def _conduct(self) -> None:
-        start = time.monotonic() + _AHEAD_S
+        start = time.monotonic() + self._ahead_s
         number = 0
         first = 0.0
         """When the next request is due, in seconds after the start."""
         rate = self.rate
         senders: list[threading.Thread] = []
-        while not self._ending.wait(max(0.0, start + number * self._slice_s - _AHEAD_S - time.monotonic())):
+        while not self._ending.wait(max(0.0, start + number * self._slice_s - self._ahead_s - time.monotonic())):
             late = time.monotonic() - (start + number * self._slice_s)
             if late > ASLEEP_S:
                 start += late

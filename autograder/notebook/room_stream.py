@@ -1,0 +1,109 @@
+"""The traffic of an open lab: one stream that goes on, whoever sends, at whatever rate, into whichever stack runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from autograder.notebook.frame import EVERY_S
+from autograder.traffic.clients import population
+from autograder.traffic.flow import Flow
+
+if TYPE_CHECKING:
+    from autograder.notebook.room_traffic import Tally
+    from autograder.stack.model import Stack
+    from autograder.stack.running import RunningStack
+    from autograder.traffic.clients import Population
+    from autograder.traffic.sample import Sample
+
+GENTLE = 40.0
+"""Requests a second with which a lab begins, so that there is something to see."""
+_CHECKOUTS = 0.1
+_TIMEOUT_S = 2.0
+"""When a client gives up: a slice is told when its last answer is there, and the picture should live."""
+_SLICES_S = {"local": EVERY_S}
+_SLICE_S = 1.0
+"""On engines where a call to the clients node takes a new interpreter, slices are longer."""
+
+
+class Stream:
+    """Sends until it is stopped, and has everything counted in a tally. Safe to use from several threads.
+
+    A stack may say who sends (its first ``clients``); else it is ``many``, gently.
+    """
+
+    def __init__(self, stack: Stack, tally: Tally) -> None:
+        meant = stack.clients[0] if stack.clients else None
+        self.clients: Population = population(meant.population if meant else "many")
+        self.rate = meant.rate if meant else GENTLE
+        self._checkouts = meant.checkouts if meant else _CHECKOUTS
+        self._tally = tally
+        self._lock = threading.RLock()
+        self._flow: Flow | None = None
+        self._ebbing: list[Flow] = []
+        """Flows that were stopped and still await answers."""
+        self._closed = False
+        self.into: RunningStack | None = None
+        """The stack that is sent to now."""
+
+    def set_rate(self, rate: float) -> None:
+        """So many requests a second from now on."""
+        with self._lock:
+            self.rate = rate
+            if self._flow is not None:
+                self._flow.rate = rate
+
+    def set_clients(self, clients: Population) -> None:
+        """Have others send from now on."""
+        with self._lock:
+            self.clients = clients
+            if self.into is not None:
+                self.begin(self.into)
+
+    def begin(self, running: RunningStack) -> None:
+        """Send to this stack from now on. No-op after :meth:`close`."""
+        slice_s = _SLICES_S.get(running.machines.engine, _SLICE_S)
+
+        def heard(start: float, what: Sample | Exception) -> None:
+            if not isinstance(what, Exception):  # that a stack is gone is for others to tell
+                self._tally.add(start, what, slice_s)
+
+        with self._lock:
+            self.stop()
+            if self._closed:
+                return
+            self.into = running
+            self._flow = Flow(
+                *(running, self.clients, self.rate, self._checkouts),
+                timeout=_TIMEOUT_S,
+                slice_s=slice_s,
+                hear=heard,
+                seed=time.monotonic_ns(),
+            )
+            self._flow.__enter__()
+            self._tally.forget_judged()
+
+    def stop(self) -> None:
+        """Send nothing more. Returns at once; what is answered yet is counted."""
+        with self._lock:
+            self._ebbing = [flow for flow in self._ebbing if not flow.over]
+            if self._flow is not None:
+                self._flow.stop()
+                self._ebbing.append(self._flow)
+            self._flow = self.into = None
+
+    def close(self) -> None:
+        """Stop for ever, and wait until every answer is there."""
+        with self._lock:
+            self._closed = True
+            self.stop()
+        for flow in self._ebbing:
+            flow.__exit__(None, None, None)
+
+
+def most(stack: Stack) -> float:
+    """The slider's end: somewhat more than the whole pool can answer, within what a laptop can send."""
+    times = ((one.workers, _CHECKOUTS * one.service_ms + (1 - _CHECKOUTS) * one.page_ms) for one in stack.servers)
+    whole = sum(workers * 1000 / takes_ms for workers, takes_ms in times)
+    return float(min(800, max(100, round(1.2 * whole, -2))))
