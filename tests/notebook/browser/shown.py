@@ -19,7 +19,7 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'"
 _HTML = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>The panel</title>
 <link rel="stylesheet" href="/page.css"><link rel="stylesheet" href="/panel.css">
 <script type="module" src="/start.js"></script></head>
-<body data-jp-theme-light="THEME"><main id="cell"></main></body></html>"""
+<body data-jp-theme-light="true"><main id="cell"></main></body></html>"""
 _CSS = "body { margin: 0; padding: 12px; background: #fff } body[data-jp-theme-light=false] { background: #111 }"
 _START = """
 import widget from "/panel.js";
@@ -33,7 +33,12 @@ const model = {
 window.model = model;
 window.tell = (message) => [...heard].forEach((does) => does(message));
 window.show = (el) => widget.render({ model, el });
-window.leave = window.show(document.getElementById("cell"));
+window.again = () => {
+  window.leave?.();
+  window.asked = performance.now();
+  window.leave = window.show(document.getElementById("cell"));
+};
+window.again();
 document.body.dataset.ready = "";
 """
 
@@ -46,11 +51,10 @@ class Shown:
     asked: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    def open(self, *, light: bool = True) -> Shown:
+    def open(self) -> Shown:
         """Load the page; the panel waits for its first frame."""
-        html = _HTML.replace("THEME", "true" if light else "false")
         bodies = {
-            "": ("text/html", html),
+            "": ("text/html", _HTML),
             "page.css": ("text/css", _CSS),
             "panel.css": ("text/css", panel_page.style()),
             "panel.js": ("text/javascript", panel_page.script()),
@@ -73,9 +77,23 @@ class Shown:
         self.page.locator("body[data-ready]").wait_for(state="attached")
         return self
 
+    def again(self) -> None:
+        """Take the panel off the page and show another one."""
+        self.page.evaluate("() => { window.again(); }")
+        self.page.locator(".mh-control-room").wait_for()
+
+    def light(self, light: bool) -> None:
+        """Change the theme as JupyterLab does."""
+        self.page.evaluate("(light) => { document.body.dataset.jpThemeLight = light; }", str(light).lower())
+
     def whole(self, frame: Frame) -> None:
         """Tell the page a whole frame, and wait until it is painted."""
-        self.tell({**wire.whole(frame), "crowded": 1.5})
+        self.tell(self.message(frame))
+
+    @staticmethod
+    def message(frame: Frame) -> dict[str, Any]:
+        """A whole frame as it is sent."""
+        return {**wire.whole(frame), "crowded": 1.5}
 
     def change(self, old: Frame, new: Frame) -> None:
         """Tell the page what changed."""
