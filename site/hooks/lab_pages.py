@@ -21,6 +21,11 @@ from autograder.labs.lab import Lab
 
 _BALANCERS = {"nginx": "nginx", "haproxy": "HAProxy"}
 
+_VARIANTS = """In a class, your shop may have other names, another number of servers, and other mistakes. Then read
+this page for the idea: the notebook tells you about your own.
+
+"""
+
 
 @cache
 def labs() -> tuple[Lab, ...]:
@@ -90,7 +95,8 @@ def page_of(lab: Lab) -> str:
     """A lab's page, as Markdown."""
     programs = " and ".join(dict.fromkeys(_BALANCERS[one.proxy] for one in lab.stack.balancers))
     fair = lab.stack.fair_shares()
-    servers = [f"| {name} | {lab.stack.server(name).capacity:g} | {share:.0%} |" for name, share in fair.items()]
+    least = min(fair.values())
+    servers = [f"| {name} | {share / least:.3g} | {100 * share:.0f} % |" for name, share in fair.items()]
     checks = [f"| `{check.name}` | {_sentence(check.title)} | {check.points:g} |" for check in lab.checks]
     module = f"../{lab.module}/index.md"
     return f"""---
@@ -108,16 +114,13 @@ After this lab you can:
 
 ## The shop
 
-{_plural(len(lab.stack.balancers), "balancer")} ({programs}), {_plural(len(fair), "server")}.
+{_sentence(_plural(len(lab.stack.balancers), "balancer"))} ({programs}), {_plural(len(fair), "server")}.
 
 | server | size | fair share |
 | --- | --- | --- |
 {chr(10).join(servers)}
 
-In a class, your shop may have other names, another number of servers, and other mistakes. Then read this page for the
-idea: the notebook tells you about your own.
-
-## Start
+{_VARIANTS if lab.rules else ""}## Start
 
 ```sh
 ./manyhands up                 # in JupyterLab: the folder labs/{lab.slug}
@@ -160,4 +163,4 @@ def _sentence(text: str) -> str:
 def _plural(count: int, word: str) -> str:
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     number = words[count] if count < len(words) else str(count)
-    return f"{number.capitalize()} {word}{'s' if count != 1 else ''}"
+    return f"{number} {word}{'s' if count != 1 else ''}"
