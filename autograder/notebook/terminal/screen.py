@@ -102,6 +102,7 @@ class LabScreen(Screen[None]):
         self._desk = desk
         self._chosen = 0
         self._pane = "checks"
+        self._arranged = (False, "")
         self._shown: dict[str, Text] = {}
 
     def compose(self) -> ComposeResult:
@@ -131,12 +132,7 @@ class LabScreen(Screen[None]):
         if not width:
             return  # not on the screen yet
         wide = width >= _SIDE_BY_SIDE
-        self.query_one("#panes").set_class(wide, "-wide")
-        for name in PANES:
-            pane = self.query_one(f"#{name}")
-            pane.display = wide or name == self._pane
-            pane.set_class(name == self._pane, "-chosen")
-            pane.border_title = name if wide else "  ".join(f"▸{n}" if n == self._pane else n for n in PANES)
+        self._arrange(wide)
         within = (width // 2 if wide else width) - 6
         self._show("heading", traffic.heading(frame, width - 1))
         self._show("verdict", traffic.verdict(frame, width - 1))
@@ -151,11 +147,26 @@ class LabScreen(Screen[None]):
         if self._shown["log-text"] is not before:
             self.query_one("#log", VerticalScroll).scroll_end(animate=False)
 
+    def _arrange(self, wide: bool) -> None:
+        """All panes side by side, or only the chosen one; nothing if they are so."""
+        if self._arranged == (wide, self._pane):
+            return
+        self._arranged = (wide, self._pane)
+        self.query_one("#panes").set_class(wide, "-wide")
+        for name in PANES:
+            pane = self.query_one(f"#{name}")
+            pane.display = wide or name == self._pane
+            pane.set_class(name == self._pane, "-chosen")
+            pane.border_title = name if wide else "  ".join(f"▸{n}" if n == self._pane else n for n in PANES)
+
     def _show(self, name: str, text: Text) -> None:
-        """Hand on only what is new: laying out costs more than comparing."""
-        if self._shown.get(name) != text:
+        """Hand on only what is new, and lay out anew only what may have grown: both cost more than comparing."""
+        before = self._shown.get(name)
+        if before != text:
             self._shown[name] = text
-            self.query_one(f"#{name}", Static).update(text)
+            wraps = name.endswith("-text")
+            same = before is not None and before.plain.count("\n") == text.plain.count("\n")
+            self.query_one(f"#{name}", Static).update(text, layout=wraps or not same)
 
     def _server(self, frame: Frame) -> str:
         return frame.servers[min(self._chosen, len(frame.servers) - 1)].name if frame.servers else ""
