@@ -46,8 +46,6 @@ def complaint(window: dict[str, tuple[int, int]]) -> str:
     """What is wrong with the requests of a window, in numbers; empty if nothing is."""
     total, errors = window["BACKEND"]
     served = {name: count for name, (count, _) in window.items() if name != "BACKEND"}
-    # One server's errors are that server's: undoing a config would not mend it.
-    failing = [name for name, (count, bad) in window.items() if name != "BACKEND" and bad > count / 2]
     if errors > TOO_MANY * total:
         return f"{errors} of {total} requests ended in an error"
     for name, share in meant(list(served)).items():

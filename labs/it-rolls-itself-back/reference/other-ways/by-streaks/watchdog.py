@@ -1,26 +1,27 @@
 #!/usr/bin/env python3
 """A watchdog that counts streaks: how many requests in a row were bad, whichever way one looks at them."""
 
-# ruff: noqa: PTH, SIM115, RET503
 import csv
 import io
 import json
-import os
 import signal
 import socket
+import subprocess
 import sys
 import time
+from pathlib import Path
 
-CONFIG = "/etc/haproxy/haproxy.cfg"
-RELEASES = "/srv/shop/releases"
+CONFIG = Path("/etc/haproxy/haproxy.cfg")
+RELEASES = Path("/srv/shop/releases")
 STREAK = 130  # requests; a hiccup is shorter
 
-log = open("/work/audit.jsonl", "a", buffering=1)
+log = Path("/work/audit.jsonl")
 signal.signal(signal.SIGTERM, lambda *_: (note("stop", why="asked to, after 0 s"), sys.exit(0)))
 
 
 def note(action, **more):
-    print(json.dumps({"time": time.strftime("%H:%M:%S"), "action": action, **more}), file=log)
+    line = json.dumps({"time": time.strftime("%H:%M:%S"), "action": action, **more})
+    log.write_text(log.read_text() + line + "\n" if log.exists() else line + "\n")
 
 
 def talk(kind, line):
@@ -44,8 +45,7 @@ def number(row, column):
 
 
 def wanted():
-    with open("/srv/shop/intent.json") as file:
-        return json.load(file)
+    return json.loads(Path("/srv/shop/intent.json").read_text())
 
 
 def bad(now, before):
@@ -67,23 +67,22 @@ def bad(now, before):
 
 
 def back(releases, why):
-    with open(f"{RELEASES}/{releases[-2]}") as file:
-        text = file.read()
-    with open(CONFIG + ".new", "w") as file:
-        file.write(text)
-    if os.system(f"haproxy -c -q -f {CONFIG}.new"):
-        os.unlink(CONFIG + ".new")
-        return note("give-up", why=f"{releases[-2]} does not hold: 1 error or more")
-    os.rename(CONFIG + ".new", CONFIG)
+    new = CONFIG.with_suffix(".new")
+    new.write_text((RELEASES / releases[-2]).read_text())
+    if subprocess.call(["haproxy", "-c", "-q", "-f", new]):
+        new.unlink()
+        note("give-up", why=f"{releases[-2]} does not hold: 1 error or more")
+        return
+    new.rename(CONFIG)
     answer = talk("master", "reload")
     note("rollback", why=why, what=releases[-1], ok="Success=1" in answer)
 
 
 streak, before, tried, gave_up = 0, look(), None, None
-first = sorted(os.listdir(RELEASES))[-1]
+first = max(path.name for path in RELEASES.iterdir())
 while True:
     time.sleep(0.15)
-    releases = sorted(name for name in os.listdir(RELEASES) if name.endswith(".cfg"))
+    releases = sorted(path.name for path in RELEASES.glob("*.cfg"))
     now = look()
     if not now or "BACKEND" not in now:
         continue
