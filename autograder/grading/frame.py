@@ -28,17 +28,20 @@ from autograder.errors import ManyHandsError
 from autograder.grading.intake import can_be_named, put_folder_in_order
 from autograder.grading.judging import obtain
 from autograder.grading.locks import one_writer
+from autograder.grading.regrade import changes, held_in_words
 from autograder.grading.settings import Places
+from autograder.grading.written import read_note
 
 
 class Frame:
     """nbgrader for the class under ``home``, with the course's own configuration file.
 
-    ``engine`` is what a submission without a record is judged on; by default what the course's configuration says. Not
-    for threads: nbgrader changes the working folder.
+    ``engine`` is what a submission without a record is judged on; by default what the course's configuration says.
+    ``agreed`` says that whoever calls knows which grades change though nothing new was handed in; without it they stay.
+    Not for threads: nbgrader changes the working folder.
     """
 
-    def __init__(self, home: Path, engine: str = "") -> None:
+    def __init__(self, home: Path, engine: str = "", *, agreed: bool = False) -> None:
         self._places = Places(home.absolute())
         _find_own_programs()
         app = NbGrader()
@@ -47,6 +50,7 @@ class Frame:
         app.load_config_file()
         self._engine = engine or str(app.config.ExaminerPreprocessor.get("engine", "local"))
         app.config.ExaminerPreprocessor.engine = self._engine
+        app.config.ExaminerPreprocessor.agreed = agreed
         app.config.NbGraderAPI.log_level = logging.WARNING
         self._log_quietly(app.log)
         self._api = NbGraderAPI(config=app.config)
@@ -110,7 +114,9 @@ class Frame:
             if step == "autograde":
                 lab, student = arguments
                 if can_be_named(student):
-                    obtain(self._places, lab, student, self._engine)  # takes its time, and writes no grade
+                    record, _ = obtain(self._places, lab, student, self._engine)  # takes its time, writes no grade
+                    if held := changes(read_note(self._places, lab, student), record):
+                        return {"success": False, "error": held_in_words(held), "log": held_in_words(held)}
                 with one_writer(self._places):
                     why = self.enter(lab) or self.autograde(lab, student)
                 return {"success": not why, **({"error": why, "log": why} if why else {})}

@@ -21,18 +21,20 @@ from nbconvert.exporters import NotebookExporter
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 
 from autograder.grading.evidence import as_html, as_text
 from autograder.grading.intake import can_be_named, put_folder_in_order, wanted_files
-from autograder.grading.judging import obtain
+from autograder.grading.judging import OursError, obtain
+from autograder.grading.locks import begin_writing, end_writing
 from autograder.grading.own_copy import released_to
 from autograder.grading.put_in_order import put_in_order, read_notebook
 from autograder.grading.record import Record, sound
+from autograder.grading.regrade import changes, held_in_words
 from autograder.grading.settings import Places
 from autograder.grading.submission import Submission
 from autograder.grading.tidy import copy_plain
-from autograder.grading.written import write_note
+from autograder.grading.written import read_note, write_note, written_record
 from autograder.labs.verdict import Verdict
 
 _nbformat: Any = nbformat
@@ -41,6 +43,8 @@ _BY_HAND = "many_hands_graded_by_hand"
 
 _under_way: dict[tuple[str, str], tuple[Record, Submission]] = {}
 """Student and lab → what is being written for them; nbgrader hands nothing from its steps on to its hooks."""
+_by_hand: set[Places] = set()
+"""Classes whose grades this process writes at the moment without one of our runs around it."""
 _TAGS = frozenset(
     {f"h{level}" for level in range(1, 7)}
     | {"p", "br", "hr", "div", "span", "strong", "em", "b", "i", "u", "s", "del", "ins", "sub", "sup", "small", "mark"}
@@ -51,7 +55,7 @@ _TAGS = frozenset(
 
 
 def before_autograde(*, assignment: str, student: str, notebooks: list[str], **_: Any) -> None:  # noqa: ARG001
-    """Put the submission in order, and have nbgrader convert the lab's notebook only.
+    """Put the submission in order, have nbgrader convert the lab's notebook only, and let nobody else write meanwhile.
 
     nbgrader calls it before it copies anything of a submission. ``student`` may be a pattern there; the folder is told
     by ``notebooks``, nbgrader's own list, which is changed in place. nbgrader swallows what a hook raises: what must
@@ -59,7 +63,10 @@ def before_autograde(*, assignment: str, student: str, notebooks: list[str], **_
     """
     folder = Path(notebooks[0]).parent
     notebooks[:] = []  # should the next line raise, nbgrader finds nothing to grade here
-    put_folder_in_order(Places(folder.parents[3]), folder.name, folder.parent.name)
+    places = Places(folder.parents[3])
+    if begin_writing(places):  # by hand: our own runs have begun already
+        _by_hand.add(places)
+    put_folder_in_order(places, folder.name, folder.parent.name)
     notebooks[:] = [str(folder / f"{folder.name}.ipynb")]
 
 
@@ -67,7 +74,11 @@ def after_autograde(*, assignment: str, student: str, notebooks: list[str], **_:
     """Note which record the grade is from, whoever had it written. nbgrader calls it when all is written."""
     folder = Path(notebooks[0]).parent
     record, submission = _under_way.pop((folder.parent.name, folder.name))
-    write_note(Places(folder.parents[3]), record, submission)
+    places = Places(folder.parents[3])
+    write_note(places, record, submission)
+    if places in _by_hand:  # until then, or until the command ends
+        _by_hand.remove(places)
+        end_writing(places)
 
 
 class Collect(ExchangeCollect):  # type: ignore[misc]
@@ -141,20 +152,31 @@ class ExaminerPreprocessor(NbGraderPreprocessor):  # type: ignore[misc]
     """In the place of ``Execute``: each grade cell gets its check's score and evidence as output.
 
     The verdicts come from the record of the submission, or are made now. When we fail, this raises, and nbgrader writes
-    no grade for the submission.
+    no grade for the submission. A grade that would change though nothing new was handed in is written only if somebody
+    agreed; else the one that was written is written again, and a warning says what was held back.
     """
 
     home = Unicode("", help="The class's home folder.").tag(config=True)
     engine = Unicode("local", help="The engine a submission is judged on when there is no record yet.").tag(config=True)
 
+    agreed = Bool(False, help="Whether a grade may change though nothing new was handed in.").tag(config=True)
+
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         """Write the verdicts on the submission into its notebook.
 
         Raises:
-            OursError: the submission could not be judged, and it is not its author's fault.
+            OursError: the submission could not be judged, and it is not its author's fault; or its grade would change
+                without anybody's consent, and what it was written from is gone.
         """
         names = resources["nbgrader"]
-        record, submission = obtain(Places(Path(self.home)), names["assignment"], names["student"], self.engine)
+        places = Places(Path(self.home))
+        record, submission = obtain(places, names["assignment"], names["student"], self.engine)
+        if not self.agreed and (held := changes(read_note(places, names["assignment"], names["student"]), record)):
+            before = written_record(places, names["assignment"], names["student"])
+            if before is None:
+                raise OursError(held_in_words(held), why="the record that it was written from is gone")
+            self.log.warning(held_in_words(held))
+            record = before
         _under_way[names["student"], names["assignment"]] = record, submission
         verdicts = {verdict.check: verdict for verdict in record.verdicts}
         for cell in nb.cells:

@@ -43,6 +43,16 @@ def changes(note: Note | None, record: Record) -> tuple[Change, ...]:
     )
 
 
+def held_in_words(found: Sequence[Change]) -> str:
+    """Why grades of one student for one lab stay as they are, and what to run, for whoever has them written by hand."""
+    lab, student = found[0].lab, found[0].student
+    rows = "; ".join(f"{change.check} {_points(change.before)} → {_points(change.after)}" for change in found)
+    return (
+        f"{clean(student)}'s grade for {lab} stays as it is: what was handed in is the same, and would now be graded "
+        f"otherwise ({rows}). ./manyhands grade {lab} shows all such changes and asks before it writes them"
+    )
+
+
 def table(found: Sequence[Change]) -> str:
     """The changes as a table for a terminal, and what they come to."""
     lines: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from autograder.grading.record import Record, read_record, write_whole
+from autograder.grading.record import Record, read_record, records_of, write_whole
 from autograder.grading.settings import Places
 from autograder.grading.submission import Submission
 
@@ -52,6 +52,22 @@ def write_note(places: Places, record: Record, submission: Submission) -> None:
 
 
 def written_record(places: Places, lab: str, student: str) -> Record | None:
-    """The record that the gradebook's grade of ``student`` for ``lab`` was written from, with its evidence."""
+    """The record that the gradebook's grade of ``student`` for ``lab`` was written from, with its evidence.
+
+    None when no grade was written by us, or the record is gone.
+    """
     note = read_note(places, lab, student)
-    return read_record(places.records, places.records / lab / student / note.record) if note else None
+    if note is None:
+        return None
+    found = read_record(places.records, places.records / lab / student / note.record)
+    if found is not None and _is_of(note, found):
+        return found
+    # Judged again by force, it has a newer one of the same name beside it, which may have other points.
+    kept = [record for record in records_of(places.records, lab, student) if _is_of(note, record)]
+    return next((record for record in kept if record.judged_at == note.judged_at), kept[-1] if kept else None)
+
+
+def _is_of(note: Note, record: Record) -> bool:
+    """Whether what the note tells is what ``record`` came to."""
+    points = {verdict.check: float(verdict.points) for verdict in record.verdicts}
+    return record.key.submission == note.submission and points == note.points

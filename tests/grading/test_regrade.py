@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from autograder.grading import survey
 from autograder.grading.batch import grade
+from autograder.grading.frame import Frame
 from autograder.grading.history import as_text, history
+from autograder.grading.locks import one_writer
 from autograder.grading.record import records_of
 from autograder.grading.regrade import Change
 from autograder.grading.report import Report
-from autograder.grading.settings import Places
+from autograder.grading.settings import Places, server_environment
 from autograder.grading.versions import check_versions, lab_version
 from autograder.labs import kinds
 from autograder.labs.catalogue import load_lab
 from tests.grading import judges
 from tests.grading.course import LAB, hand_in, scores
+from tests.grading.dask_cluster import wait_until
 
 pytestmark = pytest.mark.usefixtures("same_folder")
 FULL = {"starts": 1.0, "spread": 3.0, "office": 2.0, "one-down": 2.0, "peak": 2.0}
@@ -104,6 +111,47 @@ def test_forced_to_judge_again_a_written_grade_changes_only_when_somebody_agrees
     assert total(places) == {"bob": 8.0}
 
 
+def test_nbgraders_own_autograde_changes_no_grade_either_and_waits_for_who_writes(places: Places) -> None:
+    """The real command, by hand, while somebody else writes."""
+    hand_in(places, "bob", b"good weak")
+    run(places)
+    assert len(run(places, [], force=True).held) == 1
+    shown = places.autograded("bob", LAB) / f"{LAB}.ipynb"
+    before = shown.read_bytes()
+    with one_writer(places):
+        command = subprocess.Popen(
+            [sys.executable, "-P", "-m", "nbgrader", "autograde", LAB, "--force"],
+            cwd=places.course,
+            env={**os.environ, **server_environment(places.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+        def waits() -> bool:
+            assert command.poll() is None, command.communicate()[0]
+            locks = Path("/proc/locks").read_text().splitlines()
+            return any(line.split()[1:3] == ["->", "FLOCK"] and f" {command.pid} " in line for line in locks)
+
+        wait_until(waits)
+    log = command.communicate(timeout=300)[0]
+    assert command.returncode == 0, log
+    assert "bob's grade for spread-the-load stays as it is" in log
+    assert "peak 2 → 0" in log
+    assert f"./manyhands grade {LAB}" in log
+    assert total(places) == {"bob": 10.0}
+    assert shown.read_bytes() == before
+    pressed = Frame(places.home).press("autograde", LAB, "bob")
+    assert (pressed["success"], total(places)) == (False, {"bob": 10.0})
+    assert "peak 2 → 0" in pressed["error"]
+
+    shutil.rmtree(places.records / LAB / "bob" / "before")  # what the grade was written from is gone
+    assert "stays as it is" in Frame(places.home).autograde(LAB, "bob")
+    assert total(places) == {"bob": 10.0}
+    assert run(places, [], yes=True).exit_code == 0
+    assert total(places) == {"bob": 8.0}
+
+
 def test_another_submission_is_no_regrade(places: Places) -> None:
     folder = hand_in(places, "bob", b"good")
     run(places)
@@ -117,8 +165,6 @@ def test_a_regrade_keeps_what_people_wrote(places: Places, monkeypatch: pytest.M
     import datetime
 
     from nbgrader.api import Gradebook
-
-    from autograder.grading.frame import Frame
 
     folder = hand_in(places, "bob", b"good weak")
     (folder / "timestamp.txt").write_text("2026-11-22 12:00:00.000000 UTC")
