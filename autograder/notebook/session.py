@@ -12,13 +12,23 @@ import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from autograder.errors import nearest
 from autograder.labs.catalogue import LabError
 from autograder.labs.examiner import CONFIG_FOLDER, apply_everywhere, examine
 from autograder.notebook.logbook import Logbook
-from autograder.notebook.views import AppliedView, DiffView, HintView, HistoryView, TrafficView, VerdictView, Welcome
+from autograder.notebook.views import (
+    AppliedView,
+    DiffView,
+    HintView,
+    HistoryView,
+    Said,
+    TrafficView,
+    VerdictsView,
+    VerdictView,
+    Welcome,
+)
 from autograder.stack.balancing import config_digest
 from autograder.stack.conduct import Conduct
 from autograder.stack.engine import EngineError
@@ -29,7 +39,7 @@ from autograder.traffic.send import send
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from autograder.labs.lab import Check, Lab
+    from autograder.labs.lab import Lab
     from autograder.notebook.room import Room
     from autograder.stack.proxies.proxy import ConfigFault
 
@@ -116,7 +126,7 @@ class LabSession:
         predicted = self.predicted()
         return TrafficView(sample, self.lab.stack.fair_shares(), self.lab.stack.balancer.proxy, down, predicted)
 
-    def predict(self, **shares: float) -> str:
+    def predict(self, **shares: float) -> Said:
         """Write down what you expect before you look: ``lab.predict(app1=25, app2=25, …)``, in per cent."""
         names = [server.name for server in self.lab.stack.servers]
         for name in shares:
@@ -132,7 +142,7 @@ class LabSession:
             aside = self.logbook.predict("shares", {name: part / 100 for name, part in shares.items()})
             words = " ".join(f"{name} {part:g}%" for name, part in shares.items())
             self._note("predict", words, kind="prediction", text="predicted")
-        return f"{f'{aside}. ' if aside else ''}Written down. Now send traffic and compare: lab.send()"
+        return Said(f"{f'{aside}. ' if aside else ''}Written down. Now send traffic and compare: lab.send()")
 
     def predicted(self) -> dict[str, float]:
         """The shares that were predicted (0 to 1); empty before that, or if what was written is no shares."""
@@ -155,7 +165,7 @@ class LabSession:
                 self._note("apply", str(applied.faults[0]), kind="refused", text="refused")
         return AppliedView(applied, self.lab.stack.balancer.proxy)
 
-    def check_syntax(self) -> str:
+    def check_syntax(self) -> Said:
         """Ask the balancer whether the config as it is saved is valid. Changes nothing that runs."""
         with self.lock:
             config = self.config()
@@ -163,31 +173,50 @@ class LabSession:
             faults = tuple(dict.fromkeys(every))
             self.refused = (config, faults)
             self._note("check syntax", str(faults[0]) if faults else "valid")
-        return "\n".join(map(str, faults)) or "valid: it would load. Whether it does what you mean, only traffic tells."
+        said = "\n".join(map(str, faults))
+        return Said(said or "valid: it would load. Whether it does what you mean, only traffic tells.")
 
-    def check(self, name: str) -> VerdictView:
-        """Run one check on a fresh copy of the stack with the files as they are saved, as grading does."""
-        check = self._check(name)
+    @overload
+    def check(self, name: str) -> VerdictView: ...
+
+    @overload
+    def check(self) -> VerdictsView: ...
+
+    def check(self, name: str | None = None) -> VerdictView | VerdictsView:
+        """Run one check on a fresh copy of the stack with the files as they are saved, as grading does; or all."""
+        names = [check.name for check in self.lab.checks]
+        if name is not None and name not in names:
+            raise choose(name, names, "check")
+        views = self._examined(names if name is None else [name])
+        return VerdictsView(views) if name is None else views[0]
+
+    def _examined(self, names: list[str]) -> tuple[VerdictView, ...]:
         files = self.lab.read(self.folder)
-        seen = self.logbook.hints_seen(name)
-        (verdict,) = examine(self.lab, files, engine=self._engine, checks=[name], hidden=False, attempts={name: seen})
-        with self.lock:
-            self._note(
-                f"check {name}",
-                str(verdict.outcome),
-                kind="check",
-                text=f"{name} {verdict.outcome}",
-                observed=verdict.observed,
-                points=verdict.points,
-                why=verdict.why,
-                next=verdict.next,
-                files=files_digest(files),
-            )
-        return VerdictView(verdict, check.title, check.page)
+        seen = {name: self.logbook.hints_seen(name) for name in names}
+        verdicts = examine(self.lab, files, engine=self._engine, checks=names, hidden=False, attempts=seen)
+        for verdict in verdicts:
+            with self.lock:
+                self._note(
+                    f"check {verdict.check}",
+                    str(verdict.outcome),
+                    kind="check",
+                    text=f"{verdict.check} {verdict.outcome}",
+                    observed=verdict.observed,
+                    points=verdict.points,
+                    why=verdict.why,
+                    next=verdict.next,
+                    files=files_digest(files),
+                )
+        checks = [self.lab.check(verdict.check) for verdict in verdicts]
+        views = (VerdictView(one, of.title, of.page) for one, of in zip(verdicts, checks, strict=True))
+        return tuple(views)
 
     def hint(self, name: str) -> HintView:
         """The next hint for a check: where to look, then what to compare, then an example from elsewhere."""
-        check = self._check(name)
+        names = [check.name for check in self.lab.checks]
+        if name not in names:
+            raise choose(name, names, "check")
+        check = self.lab.check(name)
         with self.lock:
             seen = self.logbook.hints_seen(name)
             if seen < len(check.hints):
@@ -217,29 +246,29 @@ class LabSession:
         good, runs = self.running.last_known_good, self.running.running
         return DiffView(self.config(), dict(good or runs or {}), "the last known good" if good else "what runs")
 
-    def kill(self, server: str) -> str:
+    def kill(self, server: str) -> Said:
         """End a server's process, as a power cut would."""
         with self.lock:
             self._about_to_end(server)
             self.running.kill(server)
             self._note(f"kill {server}", "done", kind="fault", text=f"killed {server}")
-        return f"{server} is down; lab.bring_back({server!r}) starts it again"
+        return Said(f"{server} is down; lab.bring_back({server!r}) starts it again")
 
-    def slow(self, server: str) -> str:
+    def slow(self, server: str) -> Said:
         """Make a server work ten times as slowly, as one does whose disk is failing."""
         with self.lock:
             self.running.afflict(server, SLOW)
             self._note(f"slow {server}", "done", kind="fault", text=f"slowed {server}")
-        return f"{server} takes {SLOW.slowness:g} times as long; lab.bring_back({server!r}) heals it"
+        return Said(f"{server} takes {SLOW.slowness:g} times as long; lab.bring_back({server!r}) heals it")
 
-    def cut_off(self, server: str) -> str:
+    def cut_off(self, server: str) -> Said:
         """Pull a server's network cable: nothing arrives and nothing leaves."""
         with self.lock:
             self.running.afflict(server, Conduct(cut_off=True))
             self._note(f"cut off {server}", "done", kind="fault", text=f"cut off {server}")
-        return f"{server} hears and says nothing; lab.bring_back({server!r}) puts the cable back"
+        return Said(f"{server} hears and says nothing; lab.bring_back({server!r}) puts the cable back")
 
-    def bring_back(self, server: str = "all") -> str:
+    def bring_back(self, server: str = "all") -> Said:
         """Heal a server and start it if it is down; or all of them."""
         with self.lock:
             if server == "all":
@@ -248,34 +277,34 @@ class LabSession:
                 self.running.heal(server)
                 self.running.start(server)
             self._note(f"bring back {server}", "done", kind="heal", text=f"brought back {server}")
-        return "all servers are up" if server == "all" else f"{server} is up"
+        return Said("all servers are up" if server == "all" else f"{server} is up")
 
-    def restart(self, server: str) -> str:
+    def restart(self, server: str) -> Said:
         """Start a server's process anew."""
         with self.lock:
             self._about_to_end(server)
             self.running.restart(server)
             self._note(f"restart {server}", "done", kind="heal", text=f"restarted {server}")
-        return f"{server} is up"
+        return Said(f"{server} is up")
 
-    def load(self, rate: float, clients: str = "") -> str:
+    def load(self, rate: float, clients: str = "") -> Said:
         """Change the traffic of the control room: ``rate`` requests a second (0: none), from other clients."""
         room = self.room
         if clients:
             room.set_clients(clients)
         room.set_load(rate)
-        return f"{room.rate:g} requests a second from {room.clients.described}"
+        return Said(f"{room.rate:g} requests a second from {room.clients.described}")
 
     def servers(self) -> dict[str, str]:
         """Which servers run."""
         states = self.running.servers()
         return {n: "up" if s.up else f"down (exit code {s.exit_code}, started {s.starts} ×)" for n, s in states.items()}
 
-    def logs(self, node: str = "lb") -> str:
+    def logs(self, node: str = "lb") -> Said:
         """What the balancer (``lb``) or a server wrote."""
         if node not in self.lab.stack.nodes:
             raise choose(node, self.lab.stack.nodes, "node")
-        return self.running.machines.logs(node)
+        return Said(self.running.machines.logs(node))
 
     def reset(self) -> AppliedView:
         """Start over: the config as it was given, all servers up. Your config is kept beside it, as ``….mine``.
@@ -301,9 +330,9 @@ class LabSession:
         """Everything that was done in this lab."""
         return HistoryView(self.logbook.entries())
 
-    def log(self) -> str:
+    def log(self) -> Said:
         """The same as plain text, to copy."""
-        return repr(self.history())
+        return Said(repr(self.history()))
 
     def config(self) -> dict[str, bytes]:
         """The config folder of the balancer as it is saved."""
@@ -328,12 +357,6 @@ class LabSession:
 
     def _about_to_end(self, server: str) -> None:
         self.killed[server] = self.running.machines.state(self.lab.stack.server(server).name).starts
-
-    def _check(self, name: str) -> Check:
-        names = [check.name for check in self.lab.checks]
-        if name not in names:
-            raise choose(name, names, "check")
-        return self.lab.check(name)
 
     def _note(self, what: str, result: str, *, kind: str = "", text: str = "", **details: Any) -> None:
         self.logbook.write(what, result, **details)

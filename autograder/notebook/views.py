@@ -24,6 +24,19 @@ _SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.UNJUDGED: "–",
 _COLOURS = {Outcome.PASSED: "#18794e", Outcome.FAILED: "#c8332b", Outcome.UNJUDGED: "#8a5300", Outcome.OURS: "#8a5300"}
 
 
+class Said(str):
+    """A sentence or several lines, which a notebook shows as they are, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """The words themselves."""
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self)}</pre>" if "\n" in self else f"<p>{escape(self)}</p>"
+
+
 @dataclass(frozen=True)
 class TrafficView:
     """Traffic that was sent: shares against fair shares, failures, latency, and the prediction if there was one."""
@@ -118,6 +131,22 @@ class VerdictView:
         if not self._address.startswith("http"):  # a browser opens no file from a page
             return ""
         return f"<p style='margin:.2em 0'><a href='{escape(self._address)}' target='_blank'>The page about it</a></p>"
+
+
+@dataclass(frozen=True)
+class VerdictsView:
+    """The answers to all checks of a lab, in its order."""
+
+    views: tuple[VerdictView, ...]
+
+    def __repr__(self) -> str:
+        """One after another, and the points together."""
+        points, of = (sum(getattr(view.verdict, name) for view in self.views) for name in ("points", "max_points"))
+        return "\n".join([*map(repr, self.views), f"{points:g} of {of:g} points"])
+
+    def _repr_html_(self) -> str:
+        last = repr(self).splitlines()[-1]
+        return "".join(view._repr_html_() for view in self.views) + f"<p><b>{escape(last)}</b></p>"
 
 
 @dataclass(frozen=True)

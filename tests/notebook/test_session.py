@@ -88,6 +88,21 @@ def test_a_slip_is_answered_with_what_would_work(lab: LabSession, call: object, 
     assert says in str(caught.value)
 
 
+def test_all_checks_at_once_and_words_as_a_notebook_shows_them(lab: LabSession) -> None:
+    views = lab.check()
+    assert [view.verdict.check for view in views.views] == [check.name for check in LAB.checks]
+    earned = sum(view.verdict.points for view in views.views)
+    assert repr(views).endswith(f"{earned:g} of {LAB.points:g} points")
+    assert views._repr_html_().count("<section") == len(LAB.checks)
+    said = lab.slow("app1")
+    assert repr(said) == str(said) == "app1 takes 10 times as long; lab.bring_back('app1') heals it"
+    assert lab.log()._repr_html_().startswith("<pre>")
+    assert repr(lab.diff()) == "the same as what runs"
+    (lab.folder / "conf/nginx.conf").write_bytes(LAB.read(LAB.reference)["conf/nginx.conf"])
+    assert "+++ as saved: nginx.conf" in repr(lab.diff())
+    assert lab.hint("spread")._repr_html_().count("hint 2 of 3") == 1  # the first came with the verdict
+
+
 def test_reset_keeps_the_learners_version(lab: LabSession) -> None:
     mine = lab.folder / "conf/nginx.conf"
     mine.write_bytes(mine.read_bytes() + b"# mine\n")
