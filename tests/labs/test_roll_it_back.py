@@ -37,8 +37,8 @@ def test_a_good_rollback_passes_in_a_world_that_nobody_saw_before() -> None:
     held(CASES["reference"], IN_THE_OUTAGE, seed=1)
 
 
-def test_a_rollback_that_the_second_run_undoes() -> None:
-    held(CASES["by-its-subject"], IN_THE_OUTAGE)
+def test_one_that_takes_already_undone_for_already_loaded() -> None:
+    held(CASES["nothing-to-do"], IN_THE_OUTAGE)
 
 
 @pytest.mark.parametrize(("case", "outcome"), [("reference", "passed"), ("unchecked", "failed")])
@@ -47,7 +47,7 @@ def test_a_config_that_does_not_hold(case: str, outcome: str) -> None:
     assert verdict.outcome == Outcome(outcome), verdict
 
 
-def test_what_is_drawn_from_the_drawer_loses_requests_and_says_where() -> None:
+def test_the_script_from_the_drawer_restarts_and_is_shown_where() -> None:
     (verdict,) = examine(LAB, LAB.read(LAB.start), checks=["reloaded"])
     assert verdict.outcome is Outcome.FAILED
     cause = verdict.causes[0]
