@@ -47,7 +47,8 @@ def recovers(question: Question) -> Answer:
     if silent:
         words += f" {listed(silent)} got nothing{', being dead' if set(silent) <= set(dead) else ''}."
     causes = causes_of("crashed" if dead else "silent", question.findings)
-    return Answer(False, words, sample.shares(), sent, lost, causes)
+    why = "A server that died stays dead until somebody starts it." if dead and not causes else ""
+    return Answer(False, words, sample.shares(), sent, lost, causes, why)
 
 
 KIND = Kind(recovers, settings={"patience": 8.0, "within": 8.0})

@@ -90,7 +90,9 @@ def _with(question: Question, name: str, seed: int) -> Answer:
     words = f"{who}. "
     words += "Newcomers were spread, and " if good else ""
     words += "everybody met the same server again." if not count else f"{count} of {clients} met another server later."
-    return Answer(good, words, shares, both.requests, 0, () if good else causes_of("silent", question.findings))
+    causes = () if good else causes_of("silent", question.findings)
+    why = "" if good or causes else "For them nothing that comes back with a visitor says where they were."
+    return Answer(good, words, shares, both.requests, 0, causes, why)
 
 
 def _visit(question: Question, crowd: Population, count: int, seed: int, cookies: Cookies) -> Sample:

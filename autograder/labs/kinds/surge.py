@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autograder.stack.running import RunningStack
     from autograder.traffic.sample import Sample
 
-TRIES = 3
+TRIES = 2
 """How often a wave is sent before "somebody waited in vain" is the answer."""
 
 
@@ -64,7 +64,8 @@ def surge(question: Question) -> Answer:
     good = wave.good(at_least)
     words = in_words(wave, at_least)
     causes = () if good else causes_of("crashed" if wave.crashed else "errors", question.findings)
-    return Answer(good, words, sample.shares(), wave.people, wave.people - wave.served, causes, why(wave, at_least))
+    reason = "" if causes else why(wave, at_least)
+    return Answer(good, words, sample.shares(), wave.people, wave.people - wave.served, causes, reason)
 
 
 def send_wave(question: Question, seed: int) -> Sample:
@@ -108,9 +109,11 @@ def in_words(wave: Wave, at_least: int) -> str:
 
 
 def why(wave: Wave, at_least: int) -> str:
-    """What that says about the config, where it says it plainly; empty where findings may know more."""
-    if wave.good(at_least) or wave.crashed:
+    """What that says about the config, where it says it plainly and no finding knows more."""
+    if wave.good(at_least):
         return ""
+    if wave.crashed:
+        return "A server was given more at once than it has room for: no limit, or one that lies beyond its room."
     if wave.in_vain:
         return "They stand in a queue that is longer than their patience. Whoever cannot be served in time is told so."
     if wave.served < at_least:

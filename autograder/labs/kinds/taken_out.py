@@ -24,6 +24,11 @@ _DESCRIBED = {
     "failing": "answers every page with an error at once, its health page too",
     "hung": "hangs: it takes every connection and never answers",
 }
+_WHY = {
+    "failing": "Nothing in this config takes a server out for its answers: its port is open, and that is enough.",
+    "hung": "Nothing in this config asks a server for an answer and stops waiting: its port still takes connections.",
+}
+"""Where no finding knows more."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def taken_out(question: Question) -> Answer:
         return Answer(True, words, {}, looked.requests)
     words += f" {looked.lost} of {looked.requests} requests were lost, and it went on: {looked.last}"
     causes = causes_of("errors", question.findings)
-    return Answer(False, words.strip(), {}, looked.requests, looked.lost, causes)
+    return Answer(False, words.strip(), {}, looked.requests, looked.lost, causes, "" if causes else _WHY[trouble])
 
 
 def _begin(running: RunningStack, victim: str, trouble: str) -> None:
