@@ -321,7 +321,12 @@ def test_what_asks_before_it_acts() -> None:
         await until(pilot, lambda: "spread  failed: every server" in on_screen(app))
         await pilot.press("enter")  # the first that is not passed
         await until(pilot, shown(LabScreen))
+        await pilot.press("tab")
+        await until(pilot, lambda: "✗ spread" not in on_screen(app))
         await ask("h", Choice, "down", "enter")
+        await until(
+            pilot, lambda: re.search(r"▸checks.*\n – office", on_screen(app))
+        )  # what was asked about comes first
         await ask("p", Choice, "down", "enter")
         await ask("p", Choice, "escape")
         await ask("R", Agreed, "enter")

@@ -160,7 +160,9 @@ class Commands:
     def _send(self, words: Sequence[str]) -> str:
         who = next((word for word in words if not word.isdigit()), "many")
         count = next((int(word) for word in words if word.isdigit()), 300)
-        return re.sub("█+ *| {3,}", "   ", repr(self._session.send(who, count)))  # numbers alone; bars are for the eye
+        return re.sub(
+            "(?:█+ *| {3,})+", "   ", repr(self._session.send(who, count))
+        )  # numbers alone; bars are for the eye
 
     def _shares(self, _: Sequence[str]) -> str:
         frame = self._fresh()

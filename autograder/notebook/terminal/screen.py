@@ -71,7 +71,7 @@ class LabScreen(Screen[None]):
         Binding("s", "do('check_syntax')", "check syntax"),
         Binding("r", "do('roll_back')", "roll back"),
         Binding("c", "check", "check"),
-        Binding("C", "do('check_all')", "check all"),
+        Binding("C", "check_all", "check all"),
         Binding("h", "hint", "hint"),
         Binding("e", "edit", "edit"),
         Binding("g", "predict", "predict"),
@@ -102,6 +102,7 @@ class LabScreen(Screen[None]):
         self._desk = desk
         self._chosen = 0
         self._pane = "checks"
+        self._asked = ""
         self._arranged = (False, "")
         self._shown: dict[str, Text] = {}
 
@@ -139,7 +140,7 @@ class LabScreen(Screen[None]):
         self._show("servers", traffic.servers(frame, width - 1, self._server(frame)))
         self._show("numbers", traffic.numbers(frame, width - 1))
         self._show("marks", traffic.marks(frame, width - 1, 4 if height >= _TALL else 1))
-        self._show("checks-text", work.checks(frame, within))
+        self._show("checks-text", work.checks(frame, within, self._asked))
         self._show("config-text", work.config(frame))
         self._show("said", work.said(frame, width - 1))
         before = self._shown.get("log-text")
@@ -227,6 +228,11 @@ class LabScreen(Screen[None]):
         """Choose a check and run it."""
         self._ask_check("Which check?", "check")
 
+    def action_check_all(self) -> None:
+        """Run all checks."""
+        self._desk.room.do("check_all")
+        self._turn_to_checks("")
+
     def action_hint(self) -> None:
         """Choose a check and get its next hint."""
         self._ask_check("A hint for which check?", "hint")
@@ -294,15 +300,26 @@ class LabScreen(Screen[None]):
             return
         options = [(one.name, f"{work.OUTCOMES[one.outcome][1]}: {one.title}") for one in frame.checks]
         first = next((one.name for one in frame.checks if one.outcome != "passed"), "")
-        self.app.push_screen(
-            Choice(question, options, first), lambda name: self._desk.room.do(command, name=name) if name else None
-        )
+
+        def ask(name: str | None) -> None:
+            if name:
+                self._desk.room.do(command, name=name)
+                self._turn_to_checks(name)
+
+        self.app.push_screen(Choice(question, options, first), ask)
+
+    def _turn_to_checks(self, name: str) -> None:
+        """Show the checks, and the one that was asked for at their top."""
+        self._pane, self._asked = "checks", name
+        self.query_one("#checks", VerticalScroll).scroll_home(animate=False)
+        self.draw()
 
     def _edit(self, name: str) -> None:
         try:
             editor = find_editor()
             with self.app.suspend():
                 edit(editor, self._desk.folder / name)
+            self._pane = "config"
         except ManyHandsError as error:
             self._complain(error)
         except SuspendNotSupported:

@@ -32,10 +32,13 @@ _CONTEXT: Final = 2
 """Lines around a change that are shown with it."""
 
 
-def checks(frame: Frame, width: int) -> Text:
-    """Every check and what became of it; of those that failed, what was observed, why, and what to try next."""
+def checks(frame: Frame, width: int, first: str = "") -> Text:
+    """Every check and what became of it; of those that failed, what was observed, why, and what to try next.
+
+    The one called ``first`` is at the top: where it was asked for just now, nobody should have to look for it.
+    """
     text = Text()
-    for number, one in enumerate(frame.checks):
+    for number, one in enumerate(sorted(frame.checks, key=lambda one: one.name != first)):
         if number:
             text.append("\n")
         text.append_text(check(one, width))
