@@ -42,7 +42,8 @@ def _fate(client: int, server: str) -> Fate:
 
 def test_clients_who_move_are_counted_once() -> None:
     first = [_fate(0, "app1"), _fate(1, "app2"), _fate(2, "app1")]
-    later = [_fate(0, "app1"), _fate(1, "app3"), _fate(1, "app1"), _fate(2, "app1")]
+    later = [_fate(0, "app1"), _fate(1, "app1"), _fate(1, "app3"), _fate(2, "app1")]
+    assert moved(first, later[:2]) == 1  # to the home of another, too
     assert moved(first, later) == 1
     assert moved(first, first) == 0
 
