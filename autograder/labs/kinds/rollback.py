@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from autograder.judge.rollback import ALPHA, Failures, lost_by_chance
+from autograder.judge.rollback import Failures, lost_by_chance
 from autograder.judge.spread import Spread
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.rollback_history import Repository, UnreadableError
@@ -30,6 +30,9 @@ _TAIL: Final = 300
 _SHORT: Final = 7
 """Digits of a commit's name that are enough to name it."""
 _OUT: Final = ("MAINT", "DRAIN")
+_LEAST_LOST: Final = 2
+_LOST_AT: Final = 0.05
+"""Requests do not fail here while nobody does anything, so a handful that do are not chance."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ def _validated(scene: Scene) -> _Said:
     if not scene.holds:
         words = f"{begin} That config was left on disk: the next start of {turn.balancer} would fail."
         return _Said(False, words, _told(turn))
+    if any(put and not _has(_plain(turn.after.files), put) for _, put in builds_on.edits):
+        return _Said(False, f"{begin} The script took that away as well, and asked nobody.", _told(turn))
     if turn.result.ok:
         return _Said(False, f"{begin} The script ended with 0, as if all were well.", _told(turn))
     if turn.after.differs:
@@ -142,12 +147,6 @@ def _nothing_lost(scene: Scene) -> _Said:
     if not _loads(scene.turns[0]):
         return _Said(False, f"{words} But nothing was reloaded, so nothing could be lost.", _told(scene.turns[0]))
     return _Said(True, words)
-
-
-_LEAST_LOST: Final = 2
-_LOST_AT: Final = 0.05
-"""Quiet requests do not fail at all here, so a handful that do are not chance."""
-assert ALPHA < _LOST_AT
 
 
 def _runs_what_lies_there(scene: Scene) -> _Said:

@@ -52,7 +52,9 @@ _ROUNDS: Final = 7
 _LOOKS: Final = 2
 """How often the watchdog may ask HAProxy before the next round comes."""
 _READY_S: Final = 20.0
-_LOOKS_S: Final = 3.0
+_LOOKS_S: Final = 20.0
+_UNSEEN_S: Final = 2.0
+"""Seconds after each round for one that never asks HAProxy, and looks in some other way."""
 _PATIENCE_S: Final = 20.0
 _LIMITS: Final = Limits(wall_s=240, cpu_s=40)
 _RELOADS: Final = ("HUP", "USR2")
@@ -209,8 +211,7 @@ class _Player:
             over = watchdog.poll() is not None
             return over or len(_looks(watchdog)) >= before + _LOOKS or len(_loads(acts)) > loaded
 
-        # One that looks in another way than at HAProxy's sockets gets its time by the clock.
-        wait_until(looked, _LOOKS_S)
+        wait_until(looked, _LOOKS_S if before else _UNSEEN_S)
         return sample
 
     def _send(self, number: int, requests: int) -> Sample:
