@@ -23,7 +23,8 @@ def show_stat() -> dict[str, dict[str, str]]:
 
 while True:
     counts = {name: int(row["stot"]) for name, row in show_stat().items()}
-    if counts and max(counts.values()) > sum(counts.values()) / 3:
+    total = sum(counts.values())
+    if total >= 40 and max(counts.values()) > 0.3 * total:
         releases = sorted(RELEASES.glob("*.cfg"))
         shutil.copy(releases[-2], CONFIG)
         subprocess.run(["systemctl", "restart", "haproxy"])
