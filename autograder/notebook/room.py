@@ -15,6 +15,7 @@ import queue
 import threading
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -31,11 +32,12 @@ from autograder.stack.engine import EngineError
 from autograder.traffic.clients import POPULATIONS, population
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from autograder.notebook.session import Happened, LabSession
     from autograder.traffic.clients import Population
+    from autograder.traffic.sample import Sample
 
 COMMANDS = (
     *("apply", "check_syntax", "roll_back", "check", "check_all", "set_load", "set_clients", "kill", "slow"),
@@ -126,6 +128,15 @@ class Room:
         self._stream.set_clients(population(name))
         self._say(f"clients: {name}, {self.clients.described}")
         self._mark("load", f"clients: {name}")
+
+    @contextmanager
+    def quiet(self) -> Iterator[Callable[[float, Sample], None]]:
+        """While the block lasts the room sends nothing, so that others can send and count alone.
+
+        They may have it shown: by calling what this gives with the start (:func:`time.monotonic`) and the sample.
+        """
+        with self._stream.quiet():
+            yield lambda start, sample: self._tally.add(start, sample, sample.seconds)
 
     def close(self) -> None:
         """End all threads and the traffic. Safe to call twice."""

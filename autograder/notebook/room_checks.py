@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from autograder.notebook.course_pages import address_of
 from autograder.notebook.frame import CheckNow
-from autograder.notebook.session import choose, files_digest
+from autograder.notebook.session import choose
+from autograder.stack.balancing import config_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,7 @@ class Checks:
         with self._lock:
             if self._now is None or files != self._files:
                 self._files = files
-                digest = files_digest(session.lab.read(session.folder))
+                digest = config_digest(session.lab.read(session.folder))
                 running = {name for name, count in self._running.items() if count}
                 self._now = tuple(
                     _check_now(check, session.logbook, digest, check.name in running) for check in session.lab.checks

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from autograder.notebook.frame import EVERY_S
 from autograder.traffic.clients import population
 from autograder.traffic.flow import Flow
+from autograder.traffic.send import Cookies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from autograder.notebook.room_traffic import Tally
     from autograder.stack.model import Stack
     from autograder.stack.running import RunningStack
@@ -44,6 +48,8 @@ class Stream:
         self._ebbing: list[Flow] = []
         """Flows that were stopped and still await answers."""
         self._closed = False
+        self._cookies = Cookies()
+        self._pauses = 0
         self.into: RunningStack | None = None
         """The stack that is sent to now."""
 
@@ -57,7 +63,7 @@ class Stream:
     def set_clients(self, clients: Population) -> None:
         """Have others send from now on."""
         with self._lock:
-            self.clients = clients
+            self.clients, self._cookies = clients, Cookies()
             if self.into is not None:
                 self.begin(self.into)
 
@@ -74,12 +80,15 @@ class Stream:
             if self._closed:
                 return
             self.into = running
+            if self._pauses:
+                return
             self._flow = Flow(
                 *(running, self.clients, self.rate, self._checkouts),
                 timeout=_TIMEOUT_S,
                 slice_s=slice_s,
                 hear=heard,
                 seed=time.monotonic_ns(),
+                cookies=self._cookies,
             )
             self._flow.__enter__()
             self._tally.forget_judged()
@@ -92,6 +101,25 @@ class Stream:
                 self._flow.stop()
                 self._ebbing.append(self._flow)
             self._flow = self.into = None
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """While the block lasts nobody sends, and all answers are there: for others, who want to count alone."""
+        with self._lock:
+            self._pauses += 1
+            into = self.into
+            self.stop()
+            self.into = into
+            ebbing = tuple(self._ebbing)
+        try:
+            for flow in ebbing:
+                flow.__exit__(None, None, None)
+            yield
+        finally:
+            with self._lock:
+                self._pauses -= 1
+                if not self._pauses and self.into is not None:
+                    self.begin(self.into)
 
     def close(self) -> None:
         """Stop for ever, and wait until every answer is there."""

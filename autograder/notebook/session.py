@@ -10,6 +10,8 @@ from __future__ import annotations
 import atexit
 import shutil
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -37,11 +39,12 @@ from autograder.traffic.clients import POPULATIONS, population
 from autograder.traffic.send import send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from autograder.labs.lab import Lab
     from autograder.notebook.room import Room
     from autograder.stack.proxies.proxy import ConfigFault
+    from autograder.traffic.sample import Sample
 
 MAX_REQUESTS = 5000
 SLOW = Conduct(slowness=10.0)
@@ -91,7 +94,11 @@ class LabSession:
                 (folder / name).write_bytes(lab.read(lab.start)[name])
         self.running = open_stack(lab.stack, engine)
         atexit.register(self.close)
-        self.apply()
+        try:
+            self.apply()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def room(self) -> Room:
@@ -119,7 +126,10 @@ class LabSession:
             raise LabError(f"{requests} requests are out of range", remedy=f"send from 1 to {MAX_REQUESTS}")
         crowd = population(clients)
         plan = crowd.check_out(requests) if checkout else crowd.browse(requests)
-        sample = send(self.running, crowd, plan, concurrency=self._peak if checkout else 32, timeout=10.0)
+        with self._alone() as show:
+            began = time.monotonic()
+            sample = send(self.running, crowd, plan, concurrency=self._peak if checkout else 32, timeout=10.0)
+            show(began, sample)
         down = tuple(name for name, state in self.running.servers().items() if not state.up)
         shares = " ".join(f"{name} {part:.0%}" for name, part in sorted(sample.shares().items()))
         self._note(f"send {clients}", f"{shares}, {sample.failed} failed")
@@ -205,7 +215,7 @@ class LabSession:
                     points=verdict.points,
                     why=verdict.why,
                     next=verdict.next,
-                    files=files_digest(files),
+                    files=config_digest(files),
                 )
         checks = [self.lab.check(verdict.check) for verdict in verdicts]
         views = (VerdictView(one, of.title, of.page) for one, of in zip(verdicts, checks, strict=True))
@@ -358,16 +368,25 @@ class LabSession:
     def _about_to_end(self, server: str) -> None:
         self.killed[server] = self.running.machines.state(self.lab.stack.server(server).name).starts
 
+    @contextmanager
+    def _alone(self) -> Iterator[Callable[[float, Sample], None]]:
+        """While the block lasts only this cell sends; it is given what shows its traffic in the room, if one is open.
+
+        Both together could be more than a server holds, and a count would be of both.
+        """
+        with self.lock:
+            room = self._room
+        if room is None:
+            yield lambda _start, _sample: None
+        else:
+            with room.quiet() as show:
+                yield show
+
     def _note(self, what: str, result: str, *, kind: str = "", text: str = "", **details: Any) -> None:
         self.logbook.write(what, result, **details)
         happened = Happened(what, result, kind, text, str(details.get("observed", "")))
         for listener in self._listeners:
             listener(happened)
-
-
-def files_digest(files: Mapping[str, bytes]) -> str:
-    """Twelve hex digits that name what a check judged."""
-    return config_digest(files)
 
 
 def choose(word: str, known: Sequence[str], kind: str) -> LabError:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from autograder.traffic.clients import Population, Request
 
 SLICE_S = 1.0
-ASLEEP_S = 2.0
-"""Who is this late was asleep, as a laptop with its lid closed: what was due meanwhile is not sent afterwards."""
+ASLEEP = 2.0
+"""Who is so many slices late was asleep, as a laptop with its lid closed: what was due meanwhile is not sent at once
+afterwards, when it would be a crowd that nobody asked for."""
 _ROUNDING = 1e-6
 _AHEAD_S = {"local": 0.1}
 """A slice is handed to the clients node this long before its first request is due, so that there is no gap."""
@@ -38,7 +39,8 @@ class Flow:
     """Open-loop traffic in slices of ``slice_s`` seconds, back to back; iterate over it for their samples, in order.
 
     A slice starts on time even if answers to an earlier one are still awaited. Nothing is dropped: every request sent
-    is in exactly one sample. Cookies live as long as the flow; kept-alive connections as long as their slice.
+    is in exactly one sample. Cookies live as long as the flow, unless some are given; kept-alive connections live as
+    long as their slice.
     ``rate`` is in requests a second and may be changed (0: nobody sends), which the next slice heeds; ``checkouts`` is
     the part (0 to 1) of them that is the expensive page.
 
@@ -59,6 +61,7 @@ class Flow:
         seed: int = 0,
         slice_s: float = SLICE_S,
         hear: Callable[[float, Sample | Exception], None] | None = None,
+        cookies: Cookies | None = None,
     ) -> None:
         if rate < 0:
             raise ValueError(f"a rate is 0 or more requests a second, not {rate}")
@@ -68,7 +71,7 @@ class Flow:
         self._checkouts, self._seed = checkouts, seed
         self._slice_s, self._hear = slice_s, hear
         self._ahead_s = _AHEAD_S.get(running.machines.engine, _FAR_AHEAD_S)
-        self._cookies = Cookies()
+        self._cookies = cookies or Cookies()
         self._slices: queue.Queue[queue.Queue[Sample | Exception] | None] = queue.Queue()
         self._ending = threading.Event()
         self._conductor = threading.Thread(target=self._conduct, name="flow", daemon=True)
@@ -112,7 +115,7 @@ class Flow:
         senders: list[threading.Thread] = []
         while not self._ending.wait(max(0.0, start + number * self._slice_s - self._ahead_s - time.monotonic())):
             late = time.monotonic() - (start + number * self._slice_s)
-            if late > ASLEEP_S:
+            if late > ASLEEP * self._slice_s:
                 start += late
             number += 1
             begins = (number - 1) * self._slice_s

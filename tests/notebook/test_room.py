@@ -31,10 +31,10 @@ PATIENCE = 120.0
 
 
 @contextmanager
-def lab_open(folder: Path, config: bytes = MENDED) -> Iterator[LabSession]:
+def lab_open(folder: Path, config: bytes = MENDED, engine: str = "local") -> Iterator[LabSession]:
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     (folder / "conf/nginx.conf").write_bytes(config)
-    session = open_lab("spread-the-load", folder=folder)
+    session = open_lab("spread-the-load", folder=folder, engine=engine)
     try:
         yield session
     finally:
@@ -207,6 +207,19 @@ def test_a_check_shows_while_it_runs_and_hints_grow_with_attempts_and_on_request
         lab.check("spread")
         frame = until(lab.room, lambda frame: spread(frame).outcome == "passed")
         assert (spread(frame).points, spread(frame).hint_number) == (3, 0)
+
+
+def test_a_cell_that_sends_counts_alone_and_shows_in_the_frames(tmp_path: Path) -> None:
+    with lab_open(tmp_path, LAB.read(LAB.start)["conf/nginx.conf"]) as lab:
+        room = lab.room
+        until(room, lambda frame: frame.throughput > 0)
+        # 32 at once are all that the one server holds that gets them: with the room's own it would crash.
+        for _ in range(3):
+            assert lab.send(requests=100).sample.failed == 0
+        frame = until(room, lambda frame: sum(second.sent for second in frame.seconds) >= 300)
+        assert {one.condition for one in frame.servers} == {"up"}
+        assert "crash" not in marks(frame)
+        until(room, lambda frame: frame.at > lab.room.frame().at - 1 and frame.throughput > 0)
 
 
 def test_a_stack_that_died_is_told_and_started_anew(lab: LabSession) -> None:
