@@ -52,7 +52,7 @@ def done_once(question: Question) -> Answer:
     words = f"{victim} hung for a while with orders in its hands. "
     if twice:
         words += f"{twice} of {len(orders)} orders were carried out more than once."
-        why = "Some line lets HAProxy send an order again that a server already has."
+        why = "Some line lets the balancer send an order again that a server already has."
         causes = tuple(f for f in causes_of("errors", question.findings) if f.mistake in _ABOUT_RETRIES)
         return Answer(False, words, sample.shares(), sample.requests, unserved(sample), causes, "" if causes else why)
     words += "No order was carried out twice."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autograder.judge.spread import CONCENTRATED_AT, Spread
+from autograder.judge.spread import Spread
 from autograder.labs.explain import causes_of
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import PATIENCE, failures_in_words, listed, only_some_late, unserved
@@ -46,7 +46,7 @@ def sticky(question: Question) -> Answer:
 
 
 def people(name: str, count: int) -> Population:
-    """``count`` people of a population who all keep their cookies: the many behind one address are people, too."""
+    """``count`` people of a population at most, who all keep their cookies; behind one address there are many."""
     crowd = population(name)
     chosen = crowd.clients[:count] if len(crowd.clients) > 1 else crowd.clients * count
     return replace(crowd, clients=tuple(replace(one, cookies=True) for one in chosen))
@@ -59,8 +59,8 @@ def moved(first: Sequence[Fate], later: Sequence[Fate]) -> int:
 
 
 def _with(question: Question, name: str, seed: int) -> Answer:
-    clients, visits = int(question.check.settings["clients"]), int(question.check.settings["visits"])
-    crowd = people(name, clients)
+    crowd, visits = people(name, int(question.check.settings["clients"])), int(question.check.settings["visits"])
+    clients = len(crowd.clients)
     cookies = Cookies()
     first = _visit(question, crowd, clients, seed, cookies)
     if unserved(first):
@@ -82,7 +82,7 @@ def _with(question: Question, name: str, seed: int) -> Answer:
         words = f"{who}. {hottest} was given {shares[hottest]:.0%} of the newcomers; its fair share is "
         words += f"{fair.get(hottest, 0.0):.0%}."
         silent = [server for server in fair if server not in shares]
-        if silent and shares[hottest] < CONCENTRATED_AT:
+        if silent:
             words += f" {listed(silent)} got nobody."
         seen = "one-server" if len(shares) == 1 else "skewed"
         return Answer(False, words, shares, both.requests, 0, causes_of(seen, question.findings))
