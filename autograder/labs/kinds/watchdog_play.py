@@ -237,7 +237,7 @@ class _Player:
         return "A change sends nearly everything to one server"
 
     def _errors(self) -> str:
-        if self._drawn("port", "hurry") == "port":
+        if self._drawn("hurry", "port") == "port":
             self._deploy(self.good.replace(":8080 check", ":8081"))
         else:
             self._deploy(self.good.replace("timeout server 30s", "timeout server 1ms"))
