@@ -87,7 +87,9 @@ class LabSession:
         self._engine = engine
         self._listeners: list[Callable[[Happened], None]] = []
         self._room: Room | None = None
-        self._peak = max((check.concurrency for check in lab.checks if check.kind == "peak"), default=PEOPLE)
+        crowds = {"peak": "concurrency", "surge": "requests"}
+        at_once = (getattr(check, crowds[check.kind]) for check in lab.checks if check.kind in crowds)
+        self._peak = max(at_once, default=PEOPLE)
         for name in lab.files:
             if not (folder / name).exists():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)

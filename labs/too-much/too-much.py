@@ -67,14 +67,24 @@ lab.check("peak")
 # %% [markdown] nbgrader={"grade": false, "grade_id": "crowd", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 3. The big day
 #
-# Predict first: which machine dies first, and what happens to the others then?
+# Predict first: which machine dies first, and what happens to the others then? These 180 people come at once.
 
-# %% nbgrader={"grade": true, "grade_id": "surge", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
-lab.check("surge")
+# %%
+lab.send(requests=180, checkout=True)
+
+# %%
+lab.servers()
+
+# %% [markdown] nbgrader={"grade": false, "grade_id": "again", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
+# "Restart them", somebody says. Before each action ask: *what will be different afterwards?* Memory will be empty. Will fewer
+# people come? Will a machine take fewer of them? Try it.
+
+# %%
+lab.bring_back()
+lab.send(requests=180, checkout=True)
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "restart", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
-# "Restart them", somebody says. Before each action ask: *what will be different afterwards?* Memory will be empty. Will fewer
-# people come? Will a machine take fewer of them?
+# A restart throws away what a process has in memory. The crowd is not in its memory.
 #
 # Read [conf/haproxy.cfg](conf/haproxy.cfg) and find where 180 people wait. There are three places:
 #
@@ -87,10 +97,14 @@ lab.check("surge")
 # Choose the place. Then choose how many a machine takes, and how long the others wait. Your numbers from part 1 decide both.
 
 # %%
+lab.bring_back()
 lab.apply()
 
 # %%
-lab.send(requests=90, checkout=True)
+lab.send(requests=180, checkout=True)
+
+# %% nbgrader={"grade": true, "grade_id": "surge", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+lab.check("surge")
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "storm-look", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 4. When everything fails
