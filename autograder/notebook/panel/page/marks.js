@@ -5,6 +5,8 @@ import { MARK_ICONS, strokes } from "./icons.js";
 
 const SIZE = 13;
 const LETTER = 6;
+/** What gives way where signs would lie on one another; pointing at the moment still tells of it. */
+const MINOR = ["load", "check", "prediction", "heal"];
 
 /** `fits` decides which signs have room for their words; the others tell theirs when one points at them. */
 export function makeMarks(bottom) {
@@ -34,6 +36,8 @@ export function makeMarks(bottom) {
         put(group, "hidden", false);
         put(line, "x1", xs[at].toFixed(1));
         put(line, "x2", xs[at].toFixed(1));
+        const near = [xs[at - 1], xs[at + 1]].some((other) => Math.abs(other - xs[at]) < SIZE);
+        put(sign, "hidden", near && MINOR.includes(mark.kind));
         put(sign, "d", strokes(MARK_ICONS[mark.kind] ?? "dash"));
         put(sign, "transform", `translate(${(xs[at] - SIZE / 2).toFixed(1)},1) scale(${SIZE / 16})`);
         put(text, "x", (xs[at] + SIZE / 2 + 3).toFixed(1));

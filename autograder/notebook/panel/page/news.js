@@ -9,7 +9,7 @@ const SILENCES = {
 };
 /** Lines of the log that answer a hand on the slider; whoever moves it hears its value anyway. */
 const QUIET_LINE = /^\d\d:\d\d:\d\d load: /;
-const BAD_LINE = /refused|crashed|gone|failed|did not work|unjudged/;
+const BAD_LINE = /crashed|is gone|did not work|check \S+: (failed|unjudged)|apply: .*:\d+/;
 
 /** `act` is asked for a new start where the stack is gone. */
 export function makeNews(act) {

@@ -28,7 +28,7 @@ function sentence(second, marks) {
 export function makeTimeline() {
   const shares = makeChart("Share of the answers", 56, 88);
   const rates = makeChart("Requests a second", 186, 46);
-  const latency = makeChart("Latency (each line ten times the next)", 272, 50);
+  const latency = makeChart("Latency (log scale)", 272, 50);
   const marks = makeMarks(BOTTOM);
   const cross = draw("line", { class: "cross", y1: "18", y2: String(BOTTOM), hidden: true });
   const left = draw("text", { class: "axis", x: "0", y: String(HEIGHT - 3) }, "2 min ago");
