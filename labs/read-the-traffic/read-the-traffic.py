@@ -60,6 +60,9 @@ lab.check("predicted")
 #
 # First 300 pages, then 100 checkouts. Every request carries a number of its own, and each server writes down the
 # numbers it answered. This is the surest way to count. In production it is often the one you do not have.
+#
+# The picture compares each server with what would be fair if *all* traffic went to *all* five, so it will complain.
+# There are two pools here: work out the shares of each pool yourself.
 
 # %%
 lab.send(requests=300)
@@ -68,8 +71,7 @@ lab.send(requests=300)
 lab.send(requests=100, checkout=True)
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "logs", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
-# The picture compares with what would be fair if *all* traffic went to *all* five. Here there are two pools. So take
-# the counts, and work out the shares of each pool yourself. Which number surprised you?
+# Which number surprised you?
 #
 # ## 4. Count in the logs
 #
