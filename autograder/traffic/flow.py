@@ -28,6 +28,9 @@ SLICE_S = 1.0
 ASLEEP = 2.0
 """Who is so many slices late was asleep, as a laptop with its lid closed: what was due meanwhile is not sent at once
 afterwards, when it would be a crowd that nobody asked for."""
+_SPARE = 3
+"""Slices that may be under way beyond those whose answers can be awaited. When there are more, the machine cannot keep
+up, and another one would make it worse: it is left out."""
 _ROUNDING = 1e-6
 _AHEAD_S = {"local": 0.1}
 """A slice is handed to the clients node this long before its first request is due, so that there is no gap."""
@@ -124,11 +127,13 @@ class Flow:
             rate = self.rate
             # Whole requests, those that are due in this slice; the next slice goes on where this one ends.
             due = math.ceil((begins + self._slice_s - first) * rate - _ROUNDING)
+            senders = [one for one in senders if one.is_alive()]
+            if len(senders) > self._timeout / self._slice_s + _SPARE:
+                due, first = 0, begins + self._slice_s
             requests = self._population.shop(max(0, due), self._seed + number, self._checkouts)
             sender = self._slice(requests, rate, start + (first if requests else begins))
             if sender is not None:
                 first += len(requests) / rate
-                senders = [one for one in senders if one.is_alive()]
                 senders.append(sender)
         for sender in senders:
             sender.join()
