@@ -176,7 +176,8 @@ class _Player:
 
     def meddle(self, balancer: str, servers: list[str]) -> None:
         """What tired people do at 10:40: over the Runtime API, and saved for the next reload."""
-        pool = self.running.runtime(balancer).servers[0].pool
+        known = self.running.runtime(balancer).servers
+        pool = next(server.pool for server in known if server.name == servers[TAKEN_OUT])
         self._ask(balancer, f"set server {pool}/{servers[TAKEN_OUT]} state maint")
         self._ask(balancer, f"set server {pool}/{servers[DRAINED]} weight 0%")
         state = self._ask(balancer, "show servers state")
