@@ -22,7 +22,7 @@ export function merged(frame, change) {
 export function join(model, node, heard, silence) {
   const view = Math.random().toString(36).slice(2);
   let [frame, painted, waiting, state, looking] = [null, null, 0, "", false];
-  let [last, said, woke] = [performance.now(), 0, Date.now()];
+  let [last, said, looked, woke] = [performance.now(), 0, -Infinity, Date.now()];
 
   function send(content) {
     try {
@@ -46,7 +46,7 @@ export function join(model, node, heard, silence) {
     } else if (message?.kind === "change") {
       if (frame === null || frame.number !== message.since) {
         // Another view's, or one was lost: ask, but not again for each that comes until the answer is here.
-        if (performance.now() - said > EVERY_MS) look();
+        if (performance.now() - looked > EVERY_MS) look();
         return;
       }
       frame = merged(frame, message);
@@ -66,7 +66,7 @@ export function join(model, node, heard, silence) {
   }
 
   function look() {
-    said = performance.now();
+    said = looked = performance.now();
     send({ kind: "look" });
   }
 
