@@ -75,7 +75,7 @@ def _measure(running: RunningStack, change: Change) -> Facts:
     ask = functools.partial(_send, running)
     samples = {name: ask(name, _REQUESTS) for name in POPULATIONS}
     ratios = {name: _ratios(running, sample) for name, sample in samples.items()}
-    hottest = {name: max(sorted(ratio), key=lambda server, r=ratio: r[server]) for name, ratio in ratios.items()}
+    hottest = {name: max(sorted(ratio), key=ratio.__getitem__) for name, ratio in ratios.items()}
     counts = samples["many"].counts()
     victim = max(sorted(counts), key=lambda server: counts[server])
     running.kill(victim)
