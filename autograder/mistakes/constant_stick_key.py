@@ -62,7 +62,7 @@ MISTAKE = Mistake(
             guilty="stick on dst",
             share={"many": {ANY_ONE: 1.0}, "office": {ANY_ONE: 1.0}, "kept-alive": {ANY_ONE: 1.0}},
             proxy="haproxy",
-            within=0.08,  # the entry is made by the first answer, not by the first request
+            acquainted=True,  # the entry is made by the first answer, not by the first request
         ),
         Example(
             "host",
@@ -70,7 +70,7 @@ MISTAKE = Mistake(
             guilty="stick on req.hdr(host),lower",
             share={"many": {ANY_ONE: 1.0}},
             proxy="haproxy",
-            within=0.08,
+            acquainted=True,
         ),
         Example(
             "after-the-outage",

@@ -76,7 +76,7 @@ MISTAKE = Mistake(
             guilty="stick on src,ipmask(8)",
             share={"many": {ANY_ONE: 1.0}, "zipf": {ANY_ONE: 1.0}},
             proxy="haproxy",
-            within=0.08,  # the entry is made by the first answer, not by the first request
+            acquainted=True,  # the entry is made by the first answer, not by the first request
         ),
     ),
     look_alikes=(

@@ -68,7 +68,7 @@ MISTAKE = Mistake(
             guilty="len 5",
             share={"behind-cdn": {ANY_ONE: 1.0}},
             proxy="haproxy",
-            within=0.08,  # the entry is made by the first answer, not by the first request
+            acquainted=True,  # the entry is made by the first answer, not by the first request
         ),
         Example(
             "page",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Typed
 from autograder.notebook.terminal.editor import edit, find_editor
 from autograder.notebook.terminal.screen import Desk, LabApp, LabScreen
 from autograder.notebook.terminal.style import KEYS_LINES
+from tests import loops
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -133,7 +133,7 @@ def drive(
             await pilot.pause()
             await steps(app, pilot)
 
-    asyncio.run(run())
+    loops.run(run())
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:

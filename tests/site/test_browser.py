@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,94 +55,113 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
     return value
 
 
-@pytest.fixture
-def wide(browser: Browser, scheme: Scheme) -> Iterator[Tab]:
-    """A fresh tab on a desktop's screen, with as little motion as a reader may ask for."""
-    yield from open_tab(browser, WIDE, scheme)
-
-
-@pytest.fixture
-def narrow(browser: Browser, scheme: Scheme) -> Iterator[Tab]:
-    """The same on a telephone's screen."""
-    yield from open_tab(browser, NARROW, scheme)
-
-
-def open_tab(browser: Browser, size: tuple[int, int], scheme: Scheme) -> Iterator[Tab]:
-    with browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, reduced_motion="reduce"
-    ) as context:
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[Tab]:
+    """A window for all pages, one after the other: a new one costs more than the page in it."""
+    with browser.new_context(reduced_motion="reduce") as context:
         yield context.new_page()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_barriers_with_every_answer_open(wide: Tab, address: str, name: str, scheme: Scheme) -> None:
-    visit(wide, f"{address}/{name}")
-    expect(wide.locator("body")).to_have_attribute(
-        "data-md-color-scheme", {"light": "default", "dark": "slate"}[scheme]
-    )
-    wide.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
-    assert barriers(wide) == []
+@pytest.fixture
+def tab(window: Tab, address: str) -> Tab:
+    """That window, with nothing remembered of the site."""
+    window.goto("about:blank")
+    session = window.context.new_cdp_session(window)
+    session.send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "all"})
+    session.detach()
+    look(window, WIDE, "light")
+    return window
 
 
-@pytest.mark.parametrize("scheme", ["dark"])
+def look(tab: Tab, size: tuple[int, int], scheme: Scheme) -> None:
+    """See what is shown on a screen of that size, in that scheme."""
+    tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    tab.set_viewport_size({"width": size[0], "height": size[1]})
+
+
+def assert_scheme(tab: Tab, scheme: Scheme) -> None:
+    expect(tab.locator("body")).to_have_attribute("data-md-color-scheme", {"light": "default", "dark": "slate"}[scheme])
+
+
+def assert_fits(tab: Tab) -> None:
+    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_no_barriers_and_nothing_cut_off_on_a_narrow_screen(narrow: Tab, address: str, name: str) -> None:
-    visit(narrow, f"{address}/{name}")
-    narrow.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
-    assert narrow.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    assert barriers(narrow) == []
+def test_no_barriers_with_every_answer_open_and_no_request_leaves_the_site(tab: Tab, address: str, name: str) -> None:
+    with watched(tab) as (asked, problems):
+        visit(tab, f"{address}/{name}")
+        tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+        assert_scheme(tab, "light")
+        assert barriers(tab) == []
+        tab.get_by_title("Use the dark colours").click()
+        assert_scheme(tab, "dark")
+        assert barriers(tab) == []
+        look(tab, NARROW, "dark")
+        assert_fits(tab)
+        assert barriers(tab) == []
+    assert asked
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []
+    assert problems == []
 
 
 @pytest.mark.parametrize("number", range(5, len(GENERATED)), ids=lambda number: Path(GENERATED[number]).stem)
-def test_no_barriers_on_a_page_of_a_list(browser: Browser, address: str, number: int) -> None:
+def test_no_barriers_on_a_page_of_a_list(tab: Tab, address: str, number: int) -> None:
     schemes: tuple[Scheme, Scheme] = ("light", "dark")
-    for narrow in open_tab(browser, NARROW, schemes[number % 2]):
-        visit(narrow, f"{address}/{GENERATED[number]}")
-        assert narrow.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        assert barriers(narrow) == []
+    look(tab, NARROW, schemes[number % 2])
+    visit(tab, f"{address}/{GENERATED[number]}")
+    assert_fits(tab)
+    assert barriers(tab) == []
 
 
-def test_no_barriers_in_the_search(wide: Tab, address: str) -> None:
-    visit(wide, f"{address}/index.html")
-    wide.keyboard.press("f")
-    wide.keyboard.type("peak-to-fair")
-    expect(wide.locator(".md-search-result__item").first).to_be_visible()
-    assert barriers(wide) == []
+@contextlib.contextmanager
+def watched(tab: Tab) -> Iterator[tuple[list[str], list[str]]]:
+    """The addresses that a page asks for, and the errors that its scripts throw."""
+    asked: list[str] = []
+    problems: list[str] = []
+
+    def note_request(request: Request) -> None:
+        asked.append(request.url)
+
+    def note_error(error: PlaywrightError) -> None:
+        problems.append(str(error))
+
+    tab.on("request", note_request)
+    tab.on("pageerror", note_error)
+    try:
+        yield asked, problems
+    finally:
+        tab.remove_listener("request", note_request)
+        tab.remove_listener("pageerror", note_error)
 
 
-def test_no_barriers_in_the_menu_and_a_keyboard_opens_it(narrow: Tab, address: str) -> None:
-    visit(narrow, f"{address}/index.html")
-    menu = narrow.get_by_role("button", name="Menu")
+def test_no_barriers_in_the_search(tab: Tab, address: str, scheme: Scheme) -> None:
+    look(tab, WIDE, scheme)
+    visit(tab, f"{address}/index.html")
+    tab.keyboard.press("f")
+    tab.keyboard.type("peak-to-fair")
+    expect(tab.locator(".md-search-result__item").first).to_be_visible()
+    assert barriers(tab) == []
+
+
+def test_no_barriers_in_the_menu_and_a_keyboard_opens_it(tab: Tab, address: str, scheme: Scheme) -> None:
+    look(tab, NARROW, scheme)
+    visit(tab, f"{address}/index.html")
+    menu = tab.get_by_role("button", name="Menu")
     menu.focus()
-    narrow.keyboard.press("Enter")
+    tab.keyboard.press("Enter")
     expect(menu).to_have_attribute("aria-expanded", "true")
-    expect(narrow.get_by_role("link", name="Glossary").first).to_be_in_viewport()
-    assert barriers(narrow) == []
+    expect(tab.get_by_role("link", name="Start here").first).to_be_in_viewport()
+    assert barriers(tab) == []
 
 
-def test_an_answer_opens_from_the_keyboard(browser: Browser, address: str) -> None:
-    tab = browser.new_page()
+def test_an_answer_opens_from_the_keyboard(tab: Tab, address: str) -> None:
     visit(tab, f"{address}/modules/01-anatomy/index.html")
     answer = tab.locator("details.option").first
     answer.locator("summary").focus()
     tab.keyboard.press("Enter")
     expect(answer).to_have_attribute("open", "")
     expect(answer.locator("p")).to_be_visible()
-    tab.close()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_request_leaves_the_site(browser: Browser, address: str, name: str) -> None:
-    tab = browser.new_page()
-    asked: list[Request] = []
-    problems: list[str] = []
-    tab.on("request", lambda request: asked.append(request))
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    visit(tab, f"{address}/{name}")
-    tab.close()
-    assert asked
-    assert [request.url for request in asked if not request.url.startswith((address, "data:"))] == []
-    assert problems == []
 
 
 def test_search_works_from_a_file_without_a_server(browser: Browser, site: Path) -> None:
