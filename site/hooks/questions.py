@@ -47,8 +47,10 @@ def on_files(files: Files, config: Any) -> Files:
     for file in files.documentation_pages():
         if file.src_uri.endswith("/quiz.md"):
             folder = Path(file.abs_src_path or "").parent
-            title = _TITLE.search((folder / "index.md").read_text(encoding="utf-8"))
-            count = len(_QUESTION.findall((folder / "quiz.md").read_text(encoding="utf-8")))
+            questions = (folder / "quiz.md").read_text(encoding="utf-8")
+            module = folder / "index.md"  # the incident, which comes first, is told on a page elsewhere
+            title = _TITLE.search(module.read_text(encoding="utf-8") if module.exists() else questions)
+            count = len(_QUESTION.findall(questions))
             name = title.group(1) if title else folder.name
             cell = f'<span data-count="{_name(file)}" data-items="{count}">–</span>'
             rows.append(
