@@ -37,6 +37,7 @@ from autograder.stack.keeper_programs import Programs
 from autograder.stack.namespace import NODES, OWN_FOLDERS, make_root, own_addresses, quiet_proc, system_mounts
 from autograder.stack.procfs import family_pids
 from autograder.stack.program_sandbox import Sandbox
+from autograder.stack.reaper import Reaper, spawn
 from autograder.stack.reception import speaker
 from autograder.stack.shop import serve
 from autograder.stack.shop_spec import ShopSpec
@@ -78,7 +79,8 @@ class Keeper:
     def __init__(self) -> None:
         self.nodes: dict[str, _Node] = {}
         self.bwrap: list[str] = []
-        self.programs = Programs(_say)
+        self.children = Reaper()
+        self.programs = Programs(_say, self.children.follow)
         self.apart: dict[str, Callable[[], None]] = {}
         """Balancer → what moves a process to its network, if that is another than the servers'."""
         self.owners: dict[str, str] = {}
@@ -129,10 +131,9 @@ class Keeper:
         from autograder.stack.names import answer
 
         payload = {"resolvers": plan["resolvers"], "names": plan["names"]}
-        pid, ready = fork_for_ever(
+        _, ready = fork_for_ever(
             lambda telling: answer({**payload, "listening": telling}), sys.stderr.fileno(), self.apart.get(plan["name"])
         )
-        self._watch(pid, None)
         if not await told(ready, b"1"):
             raise RuntimeError(f"no name server could listen on {', '.join(plan['resolvers'])}")
 
@@ -173,20 +174,22 @@ class Keeper:
             return
         node.argv = tuple(request.get("argv") or node.argv)
         reading, writing = os.pipe()
+        node.exit_code, node.gone = None, asyncio.Event()
+        pid = None
         try:
             if node.shop is not None:
-                node.pid = await self._fork_shop(node.shop, writing)
+                pid = await self._fork_shop(node.shop, writing)
             elif node.argv:
-                node.pid = await self._spawn_balancer(node, writing)
+                pid = await self._spawn_balancer(node, writing)
             else:
                 raise ValueError(f"{node.name} has not been told what to run")
         finally:
             os.close(writing)
-            if node.pid is None:
+            if pid is None:
                 os.close(reading)
         node.starts += 1
-        node.exit_code = None
-        node.gone = asyncio.Event()
+        if not node.gone.is_set():  # it may have ended before we heard that it began
+            node.pid = pid
         os.set_blocking(reading, False)
         asyncio.get_running_loop().add_reader(reading, _read_log, node, reading)
 
@@ -202,7 +205,7 @@ class Keeper:
     async def _spawn_balancer(self, node: _Node, output: int) -> int:
         info, telling = os.pipe()
         argv = [*self._sandbox(node), "--as-pid-1", "--info-fd", str(telling), "--", *node.argv]
-        process = subprocess.Popen(
+        process = spawn(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -239,24 +242,14 @@ class Keeper:
             *("--remount-ro", "/", "--chdir", "/tmp"),
         ]
 
-    def _watch(self, pid: int, node: _Node | None, done: Callable[[int], None] | None = None) -> None:
-        """Call back when a child ends, and remember how."""
-        loop = asyncio.get_running_loop()
-        descriptor = os.pidfd_open(pid)
+    def _watch(self, pid: int, node: _Node) -> None:
+        """Remember how a node's main process ends."""
 
-        def ended() -> None:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-            with contextlib.suppress(ChildProcessError):
-                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-                code = 128 - status if status < 0 else status
-                if node is not None:
-                    node.pid, node.exit_code = None, code
-                    node.gone.set()
-                if done is not None:
-                    done(code)
+        def ended(code: int) -> None:
+            node.pid, node.exit_code = None, code
+            node.gone.set()
 
-        loop.add_reader(descriptor, ended)
+        self.children.follow(pid, ended)
 
     async def kill(self, request: dict[str, Any]) -> None:
         """Signal a node's main process; after KILL, wait until it is gone."""
@@ -294,7 +287,7 @@ class Keeper:
         prepare = functools.partial(self._enter_and_limit, request["node"]) if balancer else limit
         out, err = os.memfd_create("out"), os.memfd_create("err")
         try:
-            process = subprocess.Popen(
+            process = spawn(
                 [*sandbox, *request["argv"]], stdin=subprocess.DEVNULL, stdout=out, stderr=err, preexec_fn=prepare
             )
             code = await self._ended(process.pid, request["timeout"])
@@ -329,11 +322,12 @@ class Keeper:
     async def _ended(self, pid: int, timeout: float) -> int:
         """Exit code of a child; it is killed at the time limit."""
         result: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._watch(pid, None, result.set_result)
+        self.children.follow(pid, result.set_result)
         try:
             return await asyncio.wait_for(asyncio.shield(result), timeout)
         except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
+            if not result.done():
+                os.kill(pid, signal.SIGKILL)
             await result
             return _TIMED_OUT
 

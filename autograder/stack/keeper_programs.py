@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.children import fork, told
 from autograder.stack.pid_room import limit_processes
+from autograder.stack.reaper import spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,17 +32,22 @@ _SPARE_PROCESSES = 64
 
 @dataclass
 class _Program:
-    sandbox: subprocess.Popen[bytes]
     warden: int
     orders: asyncio.StreamWriter
+    ended: asyncio.Event
+    """Its sandbox has."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Programs:
     """Those that run now, by the numbers that the owner gave them."""
 
-    def __init__(self, say: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, say: Callable[[dict[str, Any]], None], follow: Callable[[int, Callable[[int], None]], None]
+    ) -> None:
+        """``say`` tells the owner; ``follow`` calls back when a process that we started has ended."""
         self._say = say
+        self._follow = follow
         self._running: dict[int, _Program] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -52,7 +58,7 @@ class Programs:
         info, telling = os.pipe()
         complaints = os.memfd_create("complaints")
         try:
-            process = subprocess.Popen(
+            process = spawn(
                 sandbox.command(disk, telling),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -67,9 +73,11 @@ class Programs:
             raise
         finally:
             os.close(telling)
+        ended = asyncio.Event()
+        self._follow(process.pid, lambda _: ended.set())
         answer = await told(info, b"}")
         if not answer:
-            process.wait()
+            await ended.wait()
             why = os.pread(complaints, _COMPLAINT, 0).decode(errors="replace").strip()
             os.close(complaints)
             raise RuntimeError(f"the sandbox of a program did not start: {why}")
@@ -82,7 +90,7 @@ class Programs:
         orders = asyncio.StreamWriter(transport, protocol, None, loop)
         words = asyncio.StreamReader(limit=_LONGEST)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), process.stdout)
-        program = self._running[number] = _Program(process, warden, orders)
+        program = self._running[number] = _Program(warden, orders, ended)
         task = loop.create_task(self._listen(number, program, words, complaints))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -94,7 +102,7 @@ class Programs:
         except ValueError:  # longer than anything a warden says
             _kill(program.warden)
         # Its end of the pipe is closed, so it has ended or is about to; bubblewrap ends after it.
-        await asyncio.get_running_loop().run_in_executor(None, program.sandbox.wait)
+        await program.ended.wait()
         program.orders.close()
         if complaint := os.pread(complaints, _COMPLAINT, 0).decode(errors="replace").strip():
             self._say({"program": number, "line": json.dumps({"complaint": complaint})})

@@ -156,3 +156,25 @@ def test_what_a_balancer_links_to_is_not_written_through(opened: Callable[..., R
     machines.put("lb", "/etc/nginx", {"nginx.conf": b"2"})
     assert machines.run("clients", ["/bin/ls", "/tmp"]).out.count("nginx.conf") == 0
     assert machines.run("lb", ["/bin/cat", "/etc/nginx/nginx.conf"]).out == "2"
+
+
+@pytest.mark.parametrize("proxy", ["nginx", "haproxy"])
+def test_nothing_that_a_stack_ran_stays_in_the_table_of_processes(
+    opened: Callable[..., RunningStack], proxy: str
+) -> None:
+    running = opened(proxy, "local", (Server("app1"),))
+    for _ in range(5):
+        assert running.apply(config(proxy, "app1")).ok
+    orphan_and_code = ("sh", "-c", "true & exit 3")
+    for _ in range(20):
+        assert running.machines.run("lb", orphan_and_code).exit_code == 3
+        assert running.machines.run("app1", orphan_and_code).exit_code == 3
+    assert running.machines.run("lb", ("sleep", "60"), timeout=0.1).exit_code == 124
+
+    def defunct() -> list[str]:
+        states = running.machines.run("app1", ("sh", "-c", "grep -h ^State: /proc/[0-9]*/status")).out.splitlines()
+        assert len(states) > 3
+        return [state for state in states if "zombie" in state]
+
+    assert wait_until(lambda: not defunct(), 30), defunct()
+    assert running.machines.state("lb").up
