@@ -80,6 +80,7 @@ def until(room: Room, true: Callable[[Frame], bool]) -> Frame:
 def _check(session: LabSession) -> float:
     """From the click to the verdict in a frame."""
     room, tried = session.room, len(session.history().entries)
+    until(room, lambda _: session.spare.ready)  # as it is for who thinks before they check
     began = time.monotonic()
     room.do("check", name="spread")
     until(
@@ -90,6 +91,7 @@ def _check(session: LabSession) -> float:
 
 def _costs(session: LabSession, seconds: float) -> dict[str, Any]:
     room = session.room
+    until(room, lambda _: session.spare.ready)
     room.do("set_load", rate=RATE)
     until(room, lambda frame: frame.throughput > RATE * 0.9)
     before = room.frame()

@@ -23,11 +23,12 @@ from autograder.labs.verdict import Outcome, Verdict
 from autograder.stack.running import open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from autograder.labs.lab import Check, Lab
     from autograder.mistakes.finding import Finding
     from autograder.stack.balancing import Applied
+    from autograder.stack.model import Stack
     from autograder.stack.proxies.proxy import ConfigFault
     from autograder.stack.running import RunningStack
 
@@ -44,6 +45,7 @@ def examine(
     seed: int = 0,
     hidden: bool = True,
     attempts: Mapping[str, int] | None = None,
+    opened: Callable[[Stack, str], RunningStack] = open_stack,
 ) -> tuple[Verdict, ...]:
     """Judge the files of one submission.
 
@@ -55,6 +57,7 @@ def examine(
         seed: Varies traffic and which server dies; 0 is what a learner sees.
         hidden: Run the hidden populations too.
         attempts: Check → how often it was tried before; hints grow with it.
+        opened: Starts a stack that nobody has touched, on an engine, or has one ready.
 
     Returns:
         A verdict for each check.
@@ -67,7 +70,7 @@ def examine(
     if missing:
         reason = f"The submission has no {', '.join(missing)}."
         return tuple(_unjudged(check, reason, "Put the file back in its place and submit again.") for check in chosen)
-    return tuple(_verdicts(lab, files, chosen, engine, seed, hidden, attempts or {}))
+    return tuple(_verdicts(lab, files, chosen, engine, seed, hidden, attempts or {}, opened))
 
 
 def _verdicts(
@@ -78,6 +81,7 @@ def _verdicts(
     seed: int,
     hidden: bool,
     attempts: Mapping[str, int],
+    opened: Callable[[Stack, str], RunningStack],
 ) -> Iterator[Verdict]:
     config = _config_of(files)
     balancer = lab.stack.balancer
@@ -91,7 +95,7 @@ def _verdicts(
         dataclasses.replace(finding, file=CONFIG_FOLDER + finding.file) for finding in read_findings(lab.stack, config)
     )
     alone = {check.name for check in checks if check.kind != LOADS and kind_named(check.kind).own_stack}
-    with contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as stays:
         shared: RunningStack | None = None
         fresh = True
         played: dict[tuple[str, str], tuple[Question, Any]] = {}
@@ -100,16 +104,16 @@ def _verdicts(
             if check.name in alone and kind_named(check.kind).observe is not None:
                 for scene in kind_named(check.kind).scenes(check):
                     if (check.kind, scene) not in played:
-                        with open_stack(lab.stack, engine) as running:
+                        with opened(lab.stack, engine) as running:
                             question = _question(lab, check, running, files, findings, seed, hidden)
                             played[check.kind, scene] = question, _observe(question, scene)
                 verdict = _looked_up(lab, check, played, attempts)
             elif check.name in alone:
-                with open_stack(lab.stack, engine) as running:
+                with opened(lab.stack, engine) as running:
                     verdict = _asked(lab, check, running, files, findings, seed, hidden, attempts)
             else:
                 if shared is None:
-                    shared = opened.enter_context(open_stack(lab.stack, engine))
+                    shared = stays.enter_context(opened(lab.stack, engine))
                     applied = apply_everywhere(shared, config)
                 if check.kind == LOADS:
                     remark = not_yours(lab, config)

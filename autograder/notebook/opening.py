@@ -24,7 +24,8 @@ def open_lab(
     """Open a lab: start its stack with the config in the lab's folder, and show its control room.
 
     ``slug`` defaults to the name of the current folder, which is the lab's name when its notebook runs. Opening the
-    same folder again closes what was open. In a notebook a problem is told in words, without a traceback, and the
+    same folder again closes what was open; where another kernel or a terminal has it, that is told.
+    In a notebook a problem is told in words, without a traceback, and the
     control room is shown unless ``panel`` is false; anywhere else there are words only.
     """
     place = Path(folder or Path.cwd()).resolve()

@@ -21,13 +21,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from autograder.errors import ManyHandsError
+from autograder.notebook.choice import choose
 from autograder.notebook.frame import EVERY_S, KEPT_S, Frame, Mark
 from autograder.notebook.room_checks import Checks
 from autograder.notebook.room_config import Configs
 from autograder.notebook.room_servers import Health, Look, balancers_now, look, servers_now, serving
 from autograder.notebook.room_stream import Stream, most
 from autograder.notebook.room_traffic import NOW_S, Judged, Tally
-from autograder.notebook.session import choose
 from autograder.stack.engine import EngineError
 from autograder.traffic.clients import POPULATIONS, population
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
-    from autograder.notebook.session import Happened, LabSession
+    from autograder.notebook.happened import Happened
+    from autograder.notebook.session import LabSession
     from autograder.traffic.clients import Population
     from autograder.traffic.sample import Sample
 
@@ -49,6 +50,8 @@ _REMEMBERED = 50
 """Lines of the log that are of earlier days."""
 _MARKS_KEPT = 200
 _ONE_MOVE_S = 2.0
+_SPARE_AFTER_S = 3.0
+"""When a stack is started for the first check: after the picture, which is waited for."""
 _ENDS_S = 30.0
 """How long a room waits for its threads: for a check that runs, at most."""
 
@@ -184,7 +187,7 @@ class Room:
                 callback(frame)
 
     def _keep_looking(self) -> None:
-        lost = 0
+        lost, warmed = 0, False
         while not self._ending.is_set():
             began = time.monotonic()
             running = self._session.running
@@ -195,6 +198,9 @@ class Room:
                     self._stream.begin(running)
                 self._broken = ""
                 self._tell_health()
+                if not warmed and self._now() > _SPARE_AFTER_S:
+                    warmed = True
+                    self._session.spare.prepare()
             except EngineError as error:
                 lost += 1
                 if lost == _LOOKS_LOST and running is self._session.running and not self._ending.is_set():
@@ -289,6 +295,8 @@ class Room:
             self._predicted = self._session.predicted()
         self._checks.changed()
         self._configs.changed()
+        if self._now() > _SPARE_AFTER_S:
+            self._session.spare.prepare()
 
     def _in_trouble(self, error: ManyHandsError) -> None:
         self._say(str(error))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from autograder.notebook.choice import choose
 from autograder.notebook.course_pages import address_of
 from autograder.notebook.frame import CheckNow
-from autograder.notebook.session import choose
 from autograder.stack.balancing import config_digest
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ class Configs:
 def _configs_now(session: LabSession) -> Iterator[ConfigNow]:
     mine = session.config()
     runs = dict(session.running.running or {})
-    good = session.running.last_known_good
+    good = session.ran.good
     refused, faults = session.refused
     other, against = (dict(good), "the last known good") if good is not None else (runs, "what runs")
     for name in sorted(mine):

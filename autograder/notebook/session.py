@@ -8,18 +8,21 @@
 from __future__ import annotations
 
 import atexit
-import shutil
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from autograder.errors import nearest
 from autograder.labs.catalogue import LabError
-from autograder.labs.examiner import CONFIG_FOLDER, apply_everywhere, examine
+from autograder.labs.examiner import apply_everywhere, examine
+from autograder.notebook.alone import Alone
+from autograder.notebook.choice import choose
+from autograder.notebook.happened import Happened
 from autograder.notebook.logbook import Logbook
+from autograder.notebook.own_files import config_in, give_missing, put_config, start_over
+from autograder.notebook.ran import read_ran, write_ran
+from autograder.notebook.spare import Spare
 from autograder.notebook.views import (
     AppliedView,
     DiffView,
@@ -39,7 +42,7 @@ from autograder.traffic.clients import POPULATIONS, population
 from autograder.traffic.send import send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from autograder.labs.lab import Lab
     from autograder.notebook.room import Room
@@ -52,30 +55,17 @@ PEOPLE = 125
 """Who check out at once in a lab that has no peak of its own."""
 
 
-@dataclass(frozen=True)
-class Happened:
-    """Something that was done: ``what`` and its ``result`` as in the history, ``kind`` and ``text`` as in a mark.
-
-    ``kind`` is empty for what is no mark. ``observed`` is what a check saw.
-    """
-
-    what: str
-    result: str
-    kind: str
-    text: str
-    observed: str = ""
-
-
 class LabSession:
     """One open lab. Made by :func:`autograder.notebook.opening.open_lab`.
 
     What can be done with it may be done from several threads: a cell and a button wait for each other.
     """
 
-    def __init__(self, lab: Lab, folder: Path, engine: str) -> None:
+    def __init__(self, lab: Lab, folder: Path, engine: str, where: str = "a notebook") -> None:
         self.lab = lab
         self.folder = folder
         self.logbook = Logbook(folder)
+        self._alone_here = Alone(folder, where)
         self.lock = threading.RLock()
         """Held by whoever changes what runs."""
         self.refused: tuple[dict[str, bytes], tuple[ConfigFault, ...]] = ({}, ())
@@ -90,11 +80,15 @@ class LabSession:
         crowds = {"peak": "concurrency", "surge": "requests"}
         at_once = (getattr(check, crowds[check.kind]) for check in lab.checks if check.kind in crowds)
         self._peak = max(at_once, default=PEOPLE)
-        for name in lab.files:
-            if not (folder / name).exists():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(lab.read(lab.start)[name])
-        self.running = open_stack(lab.stack, engine)
+        self.spare = Spare(lab.stack, engine)
+        """A stack ahead, for the next check."""
+        try:
+            give_missing(lab, folder)
+            self.ran = read_ran(folder, frozenset(self.config()))
+            self.running = open_stack(lab.stack, engine)
+        except BaseException:
+            self._alone_here.end()
+            raise
         atexit.register(self.close)
         try:
             self.apply()
@@ -171,6 +165,8 @@ class LabSession:
             if applied.ok:
                 self.rolled_back = None
                 self.refused = ({}, ())
+                self.ran = self.ran.applied(config)
+                write_ran(self.folder, self.ran)
                 self._note("apply", applied.digest, kind="apply", text=f"applied {applied.digest[:4]}")
             else:
                 self.refused = (config, applied.faults)
@@ -205,7 +201,9 @@ class LabSession:
     def _examined(self, names: list[str]) -> tuple[VerdictView, ...]:
         files = self.lab.read(self.folder)
         seen = {name: self.logbook.hints_seen(name) for name in names}
-        verdicts = examine(self.lab, files, engine=self._engine, checks=names, hidden=False, attempts=seen)
+        verdicts = examine(
+            self.lab, files, engine=self._engine, checks=names, hidden=False, attempts=seen, opened=self.spare.take
+        )
         for verdict in verdicts:
             with self.lock:
                 self._note(
@@ -237,25 +235,33 @@ class LabSession:
         return HintView(name, check.hints[number - 1] if check.hints else "", number, len(check.hints))
 
     def roll_back(self) -> AppliedView:
-        """Load the last config that ran before this one, and put it back in the file."""
+        """Load the last config that ran before this one, and put it back in the file.
+
+        That one is the last known good from then on. Where the file has something else that did not run, it is kept
+        beside it, as ``….mine``.
+        """
         with self.lock:
-            with_earlier = [
-                one.name for one in self.lab.stack.balancers if self.running.balancer(one.name).last_known_good
-            ]
-            # Where none has, the first says so.
-            applied = [self.running.roll_back(name) for name in reversed(with_earlier or [""])][-1]
-            self.rolled_back = dict(self.running.running or {})
-            for name, content in self.rolled_back.items():
-                (self.folder / CONFIG_FOLDER / name).write_bytes(content)
-            digest = applied.digest
-            self._note("roll back", digest, kind="rollback", text=f"rolled back to {digest[:4]}")
+            earlier = self.ran.before(self.running.running)
+            if earlier is None:
+                raise LabError("there is no earlier config to roll back to", remedy="apply a config first")
+            never_ran = self.config() not in self.ran.configs
+            applied = apply_everywhere(self.running, earlier)
+            if applied.ok:
+                put_config(self.folder, earlier, keep=never_ran)
+                self.rolled_back, self.refused = dict(earlier), ({}, ())
+                self.ran = self.ran.rolled_back(earlier)
+                write_ran(self.folder, self.ran)
+                text = f"rolled back to {applied.digest[:4]}"
+                self._note("roll back", applied.digest, kind="rollback", text=text)
+            else:
+                self._note("roll back", str(applied.faults[0]), kind="refused", text="refused")
         return AppliedView(applied, self.lab.stack.balancer.proxy)
 
     rollback = roll_back
 
     def diff(self) -> DiffView:
         """The config as it is saved against the last known good one, or against what runs if there is none."""
-        good, runs = self.running.last_known_good, self.running.running
+        good, runs = self.ran.good, self.running.running
         return DiffView(self.config(), dict(good or runs or {}), "the last known good" if good else "what runs")
 
     def kill(self, server: str) -> Said:
@@ -324,11 +330,7 @@ class LabSession:
         Where the stack is gone, a new one is started.
         """
         with self.lock:
-            for name in self.lab.files:
-                mine = self.folder / name
-                if mine.exists():
-                    shutil.copyfile(mine, mine.with_name(mine.name + ".mine"))
-                mine.write_bytes(self.lab.read(self.lab.start)[name])
+            start_over(self.lab, self.folder)
             try:
                 self.running.bring_back()
             except EngineError:
@@ -348,8 +350,7 @@ class LabSession:
 
     def config(self) -> dict[str, bytes]:
         """The config folder of the balancer as it is saved."""
-        files = self.lab.read(self.folder)
-        return {n.removeprefix(CONFIG_FOLDER): content for n, content in files.items() if n.startswith(CONFIG_FOLDER)}
+        return config_in(self.lab, self.folder)
 
     def close(self) -> None:
         """Stop the stack and the control room. Your files stay."""
@@ -358,7 +359,9 @@ class LabSession:
             room, self._room = self._room, None
         if room is not None:
             room.close()
+        self.spare.close()
         self.running.close()
+        self._alone_here.end()
 
     def __repr__(self) -> str:
         """The lab in words."""
@@ -389,10 +392,3 @@ class LabSession:
         happened = Happened(what, result, kind, text, str(details.get("observed", "")))
         for listener in self._listeners:
             listener(happened)
-
-
-def choose(word: str, known: Sequence[str], kind: str) -> LabError:
-    """What to tell somebody who named something that is not there."""
-    close = nearest(word, known)
-    hint = f"did you mean {close!r}?" if close else f"choose one of: {', '.join(known)}"
-    return LabError(f"there is no {kind} called {word!r}", remedy=hint)

@@ -130,7 +130,7 @@ def test_a_person_mends_a_lab_on_the_full_screen_and_leaves_nothing_behind(termi
     stack = terminal.started()
     second = lines(folder=tmp_path)
     assert second.returncode == 2
-    assert "this lab is open in another terminal" in second.stderr
+    assert "this lab is open in a terminal (process " in second.stderr
     terminal.press("e")
     terminal.wait_for(r"saved, not applied")
     terminal.press("a")

@@ -12,7 +12,6 @@ from autograder.errors import ManyHandsError
 from autograder.grading.own_copy import make_own
 from autograder.labs.catalogue import load_lab
 from autograder.notebook.session import LabSession
-from autograder.notebook.terminal.alone import alone
 from autograder.notebook.terminal.commands import Commands
 from autograder.notebook.terminal.prompt import converse
 
@@ -61,12 +60,12 @@ def open_in_terminal(
     None where they cannot be. ``say`` gets progress, ``show`` what commands answer.
 
     Raises:
-        ManyHandsError: there is no such lab, it is open in another terminal, or its stack does not start.
+        ManyHandsError: there is no such lab, it is open elsewhere, or its stack does not start.
     """
     lab = load_lab(slug, make_own(folder, slug))
-    with _ended_by_signals() as chief, alone(folder):
+    with _ended_by_signals() as chief:
         say(f"Starting the stack of {lab.title!r} …")
-        session = LabSession(lab, folder, engine)
+        session = LabSession(lab, folder, engine, "a terminal")
         try:
             if lines:
                 say(f"{folder / lab.files[0]} is the file to mend. Type help for the commands, quit to end.")
