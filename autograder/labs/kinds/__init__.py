@@ -32,6 +32,7 @@ MODULES: Final = {
     "answers": "answers",
     "logged": "logged",
     "reviews": "reviews",
+    "rebuild": "rebuild",
 }
 """Kind → its module in this folder."""
 NAMES: Final = (LOADS, *MODULES)

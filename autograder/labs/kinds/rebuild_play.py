@@ -1,0 +1,214 @@
+"""Playing a restore: a new machine for the balancer, a folder of backups, and a script. Nobody is served until it is.
+
+The script is a stranger's. It runs only in the twin's sandbox, on the balancer's own machine.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from autograder.judge.rollback import Failures
+from autograder.judge.spread import SpreadVerdict, judge_spread
+from autograder.labs.kinds.rebuild_world import LOST, World, draw
+from autograder.labs.kinds.rollback_play import lost_in
+from autograder.labs.programs import Asked, program_of
+from autograder.stack.engine import EngineError
+from autograder.stack.model import Door
+from autograder.stack.programs import Limits, Program
+from autograder.traffic.clients import population
+from autograder.traffic.send import send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from autograder.labs.kinds.kind import Question
+    from autograder.stack.programs import ProgramResult
+    from autograder.stack.running import RunningStack
+    from autograder.traffic.sample import Sample
+
+SCRIPT: Final = "restore.sh"
+FOLDER: Final = "/etc/haproxy"
+LIMITS: Final = Limits(wall_s=90, cpu_s=20)
+_TLS_PORT: Final = 443
+_RATE: Final = 40.0
+"""Requests a second from users who keep coming."""
+_BATCH: Final = 20
+_QUIET: Final = 80
+_LOOK: Final = 240
+_TLS_LOOK: Final = 12
+_PATIENCE_S: Final = 20.0
+_MODES: Final = """
+import itertools, os, stat, sys
+paths = (os.path.join(at, name) for top in sys.argv[1:] for at, _, names in os.walk(top) for name in names)
+for path in itertools.islice(paths, 500):
+    mode = os.lstat(path).st_mode
+    if stat.S_ISREG(mode):
+        try:
+            with open(path, "rb") as file:
+                secret = b"PRIVATE KEY" in file.read(1 << 20)
+        except OSError:
+            secret = False
+        print(oct(mode & 0o777)[2:], int(secret), ascii(path))
+"""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file as it lies on the machine: path, its mode's last nine bits, and whether there is a private key in it."""
+
+    path: str
+    mode: int
+    secret: bool
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One run of the script: how it ended, and what was there after it.
+
+    ``arriving`` are requests that came after it, ``by_tls`` the same over TLS. ``quiet`` are users' requests before it
+    and ``meanwhile`` those beside it, where anybody was served by then. ``starts`` counts HAProxy's.
+    """
+
+    result: ProgramResult
+    files: Mapping[str, bytes]
+    kept: tuple[Kept, ...]
+    up: bool
+    pid: int | None
+    starts: int
+    arriving: Sample
+    by_tls: Sample
+    spread: SpreadVerdict
+    quiet: Failures | None = None
+    meanwhile: Failures | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What was seen in one scene: one run on an empty machine, and in :data:`LOST` one more when that was over."""
+
+    world: World
+    turns: tuple[Turn, ...]
+
+
+def play(question: Question, scene: str) -> Scene:
+    """Play one scene on a stack that nobody has touched. Raises :class:`EngineError` only when *we* failed."""
+    lab, running = question.lab, question.running
+    assert lab is not None  # the examiner gives it
+    servers = [server.name for server in running.stack.servers]
+    world = draw(lab.folder / "made-of", servers, scene, question.seed)
+    beside = {path.name: path.read_bytes() for path in sorted((lab.folder / "beside").glob("*"))}
+    beside["servers"] = "".join(f"{name}\n" for name in servers).encode()
+    player = _Player(running, world, question.files, beside)
+    running.machines.put(running.stack.balancer.name, FOLDER, {})
+    turns = [player.turn()]
+    if scene == LOST:
+        turns.append(player.again())
+    return Scene(world, tuple(turns))
+
+
+@dataclass(frozen=True)
+class _Player:
+    running: RunningStack
+    world: World
+    files: Mapping[str, bytes]
+    beside: Mapping[str, bytes]
+
+    def turn(self, quiet: Failures | None = None, meanwhile: list[Sample] | None = None) -> Turn:
+        """Let the script restore, and look."""
+        result = self._run()
+        balancer = self.running.stack.balancer.name
+        state = self.running.machines.state(balancer)
+        arriving = self._send(_LOOK, 2)
+        by_tls = self._send(_TLS_LOOK, 3, tls=True)
+        wanted = self.world.wanted
+        serving = [name for name in self.world.servers if wanted is None or name != wanted.out]
+        spread = judge_spread(arriving, dict.fromkeys(serving, 1 / len(serving)), unit="request")
+        met = None
+        if meanwhile is not None:
+            met = Failures(sum(one.requests for one in meanwhile), sum(map(lost_in, meanwhile)))
+        return Turn(
+            result,
+            self.running.balancer(balancer).on_disk(),
+            self._kept(),
+            state.up,
+            state.pid,
+            state.starts,
+            arriving,
+            by_tls,
+            spread,
+            quiet,
+            met,
+        )
+
+    def again(self) -> Turn:
+        """The same once more, while users come."""
+        before = self._send(_QUIET, 1)
+        with self._users() as seen:
+            return self.turn(Failures(before.requests, lost_in(before)), seen)
+
+    def _run(self) -> ProgramResult:
+        asked = Asked(
+            SCRIPT,
+            arguments=("/given", self.world.lost_at),
+            writable=(FOLDER,),
+            limits=LIMITS,
+            needs=("curl", "python3"),
+        )
+        program = program_of(asked, self.files, self.beside)
+        assert program is not None  # the examiner does not ask about files that are missing
+        given = self.world.given()
+        return self.running.run_program(
+            Program(
+                program.argv,
+                program.files,
+                read_only=given,
+                writable=program.writable,
+                limits=program.limits,
+                needs=program.needs,
+            )
+        )
+
+    def _kept(self) -> tuple[Kept, ...]:
+        """Every file of the balancer's folders. Its own paths are the learner's words: they come quoted."""
+        result = self.running.run_program(
+            Program(("python3", "-c", _MODES, FOLDER, "/var/lib/haproxy"), needs=("python3",))
+        )
+        if not result.ok:
+            raise EngineError("the balancer's files could not be looked at", why=result.in_words() + result.err[-300:])
+        rows = (line.split(" ", 2) for line in result.out.splitlines())
+        return tuple(Kept(path.strip("'\""), int(mode, 8), secret == "1") for mode, secret, path in rows)
+
+    def _send(self, requests: int, seed: int, rate: float | None = None, *, tls: bool = False) -> Sample:
+        balancer = self.running.stack.balancer
+        port = _TLS_PORT if tls else balancer.port
+        door = Door(self.running.machines.address(balancer.name), port, tls=tls)
+        people = population("many")
+        plan = people.browse(requests, seed=seed)
+        return send(self.running, people, plan, concurrency=8, rate=rate, timeout=_PATIENCE_S, door=door)
+
+    @contextmanager
+    def _users(self) -> Iterator[list[Sample]]:
+        """Users who keep coming until it is over; what they met."""
+        over, begun = threading.Event(), threading.Event()
+        seen: list[Sample] = []
+
+        def come() -> None:
+            try:
+                while not over.is_set():
+                    seen.append(self._send(_BATCH, len(seen), _RATE))
+                    begun.set()
+            finally:
+                begun.set()
+
+        with ThreadPoolExecutor(1, "users") as pool:
+            coming = pool.submit(come)
+            try:
+                begun.wait()
+                yield seen
+            finally:
+                over.set()
+            coming.result()
