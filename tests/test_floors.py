@@ -15,6 +15,7 @@ FLOORS = (
     "judge",
     "mistakes",
     "inspect",
+    "guard",
     "labs",
     "grading",
     "notebook",

@@ -78,7 +78,7 @@ def _inspected(names: Sequence[str], reader: Reader, wishes: Wishes, form: str) 
 
 def _rendered(found: Sequence[Inspection], form: str) -> str:
     if form == "json":
-        return _printable(json.dumps(_object(found), indent=2, ensure_ascii=False))
+        return printable_json(_object(found))
     here = str(Path.cwd())
     if form == "sarif":
         from autograder.inspect.formats import sarif
@@ -100,8 +100,9 @@ def _object(found: Sequence[Inspection]) -> dict[str, object]:
     return {"verdict": verdict.value, "configs": [one.to_dict() for one in found]}
 
 
-def _printable(text: str) -> str:
+def printable_json(data: object) -> str:
     """JSON in which a file's name that is no UTF-8 stays as Python has it: an escape for each odd byte."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
     return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -122,9 +123,8 @@ def chosen(asked: Sequence[str], known: Sequence[str], default: str, thing: str)
             close = nearest(word, known)
             remedy = f"did you mean {close}?" if close else f"use one of: {', '.join(known)}, all"
             raise ManyHandsError(f"there is no {thing} called {word!r}", remedy=remedy)
-    if "all" in asked:
-        return tuple(known)
-    return tuple(dict.fromkeys(asked)) or (default,)
+    asked = asked or (default,)
+    return tuple(known) if "all" in asked else tuple(dict.fromkeys(asked))
 
 
 def capacities(words: Sequence[str]) -> dict[str, float]:

@@ -270,8 +270,9 @@ def _whole(config: Config, pools: Sequence[Pool], run: Run, findings: Sequence[F
     places = [(f.file, f.line) for f in findings if f.pool in {"", *(pool.name for pool in mine)}]
     spread = verdict.spread
     if len(verdict.fair) == 1:
-        # One machine is no concentration unless the config lists more, or is known to have had more.
-        same = any(pool.listed > 1 for pool in mine)
+        # One machine is no concentration unless the config lists more that are up, or is known to have had more.
+        down = [node for node in (run.state.victim,) if node and node not in run.state.serving]
+        same = any(pool.listed - sum(node in pool.members for node in down) > 1 for pool in mine)
         spread = Spread.CONCENTRATED if same or any(f.mistake in _ALONE for f in findings) else spread
     elif first and first.spread is Spread.CONCENTRATED and places:
         spread = Spread.CONCENTRATED

@@ -15,7 +15,10 @@ _CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """Writes to ``stream`` if that is a terminal. ``say`` may be called by several threads."""
+    """Writes to ``stream`` if that is a terminal; a ``total`` of 0 is one that nobody knows.
+
+    ``say`` may be called by several threads.
+    """
 
     def __init__(self, stream: TextIO | None, total: int) -> None:
         self._stream = stream if stream is not None and stream.isatty() else None
@@ -26,12 +29,17 @@ class Progress:
     def say(self, line: str) -> None:
         """What is being measured now."""
         with self._lock:
-            self._write(f"{self._done} of {self._total} done; {line}")
+            self._write(f"{self._done} of {self._total} done; {line}" if self._total else line)
 
     def one_done(self) -> None:
         """One more is done, and will be printed now."""
         with self._lock:
             self._done += 1
+            self._write("")
+
+    def clear(self) -> None:
+        """What is printed next begins on an empty line."""
+        with self._lock:
             self._write("")
 
     def _write(self, line: str) -> None:

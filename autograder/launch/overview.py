@@ -13,6 +13,7 @@ VERBS = {
     "verify": "let a lab prove itself: its start fails, its reference passes, each wrong mend is told apart",
     "new-lab": "write a new lab to begin with, which proves itself at once",
     "inspect": "run a config of yours, unedited, in a sandbox, and tell which server gets how much, and why",
+    "review": "tell what a change of a config does to traffic, before it is merged, and whether your rules let it in",
     "grade": "grade what learners submitted, in your class folder",
     "report": "tell how a class did, and export its grades",
     "nbgrader": "run one of nbgrader's own commands in your class folder",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -114,3 +115,77 @@ def inspect(
         static_only,
     )
     return command.run(config, proxy or "", wishes, show, "json" if json_ else format_)
+
+
+@verb
+def review(
+    base: Annotated[str, Parameter(help="What is there now: a git revision, a folder, or a config file.")],
+    head: Annotated[str, Parameter(help="What shall be there; . is the folder as it lies here.")] = ".",
+    config: Annotated[
+        tuple[str, ...],
+        Parameter(negative="", show_default=False, help="Main configs, if they are called by another name."),
+    ] = (),
+    policy: Annotated[
+        Path | None, Parameter(show_default=False, help="Your rules, instead of ours: see the documentation.")
+    ] = None,
+    approvals: Annotated[int, Parameter(help="How many people have approved of the change.")] = 1,
+    clients: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CLIENTS)] = (),
+    state: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_STATES)] = (),
+    capacity: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CAPACITY)] = (),
+    engine: Engine = "local",
+    nginx: Nginx = None,
+    haproxy: HAProxy = None,
+    format_: Annotated[
+        Literal["text", "json", "markdown", "sarif"],
+        Parameter(name="--format", show_default=False, help="For people, a tool, a pull request, or code scanning."),
+    ] = "text",
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Tell what a change of a config does to traffic, and whether your rules let it in, before it is merged.
+
+    Both versions run, unedited, on twins, under every population of clients and in every state that inspect knows (or
+    those that you name). Shares and failures are compared, and a difference counts only if chance does not explain it.
+    What exists as a path is taken for one, all else for a git revision. Exit code 0 when the policy lets it in, 1 when
+    it refuses it or asks for a second approver, 2 when it could not be judged.
+
+    Examples:
+      ./manyhands review main HEAD
+      ./manyhands review HEAD
+      ./manyhands review /etc/nginx/nginx.conf new/nginx.conf --clients many --state all-up
+      ./manyhands review main HEAD --policy review.toml --approvals 2
+      ./manyhands review origin/main HEAD --format markdown > review.md
+    """
+    from autograder.errors import ManyHandsError
+    from autograder.guard import formats
+    from autograder.guard.policy import DEFAULT, load_policy
+    from autograder.guard.review import review as look
+    from autograder.guard.version import open_version
+    from autograder.inspect import command
+    from autograder.inspect.inspection import Wishes
+    from autograder.inspect.progress import Progress
+    from autograder.stack.model import POPULATIONS
+    from autograder.traffic.states import STATES
+
+    if approvals < 0:
+        raise ManyHandsError("--approvals is not negative", remedy="./manyhands review --help has examples")
+    rules = load_policy(policy) if policy else DEFAULT
+    wishes = Wishes(
+        command.chosen(clients, POPULATIONS, "all", "population"),
+        command.chosen(state, STATES, "all", "state"),
+        engine,
+        command.capacities(capacity),
+        programs(nginx, haproxy),
+    )
+    with open_version(base, config) as old, open_version(head, config) as new:
+        progress = Progress(sys.stderr, 0)
+        found = look(old, new, wishes, rules, approvals, progress.say)
+        progress.clear()
+    form = "json" if json_ else format_
+    if form == "text":
+        for line in formats.text(found):
+            show(line)
+    elif form == "json":
+        show(command.printable_json(found.to_dict()))
+    else:
+        show((formats.markdown if form == "markdown" else formats.sarif)(found))
+    return found.exit_code

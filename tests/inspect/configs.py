@@ -27,6 +27,7 @@ def servers(*settings: str) -> str:
 
 
 EVEN = nginx(servers("", "", ""))
+PAIR = nginx(servers("", ""))
 SKEWED = nginx(servers("weight=100", "", ""))
 MEANT = nginx("# manyhands: intended the big machine\n        " + servers("weight=100", "", ""))
 STICKY = nginx("hash $remote_addr consistent;\n        " + servers("", "", ""))

@@ -56,6 +56,7 @@ CASES = {
     "haproxy-skewed": ("haproxy.cfg", configs.HAPROXY_SKEWED, (), "concentrated", 1, {"weight-skew": True}),
     "haproxy-fails": ("haproxy.cfg", configs.HAPROXY_UNREACHABLE, (), "broken", 2, {}),
     "one-down": ("nginx.conf", configs.EVEN, ("--state", "one-down"), "even", 0, {}),
+    "one-down-of-two": ("nginx.conf", configs.PAIR, ("--state", "one-down"), "even", 0, {}),
 }
 
 
