@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 NOW_S = 2.0
 """What "now" means for shares and rates."""
-_JUDGED_S = 10.0
+_JUDGED_S = (10.0, 30.0)
+"""What is judged: so many of the last seconds; where those do not tell, as at a low rate, so many."""
 _LATE_S = 5.0
 """What is known of is as late as the slowest answer; who is later than this does not send any more."""
 _ROUNDING = 0.01
-_JUDGED_MOST = 1200
-"""Requests that are judged at most; more would cost time and say no more."""
+_JUDGED_MOST = (1200, 2000)
+"""Requests that are judged at most, of each; more would cost time and say no more."""
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -102,7 +103,7 @@ class Tally:
             newest = max(self._seconds, default=0)
             for at in [at for at in self._seconds if at < newest - KEPT_S]:
                 del self._seconds[at]
-            while self._slices and self._slices[0][0] < self._newest - _JUDGED_S - _LATE_S:
+            while self._slices and self._slices[0][0] < self._newest - _JUDGED_S[-1] - _LATE_S:
                 self._slices.popleft()
 
     def forget_judged(self) -> None:
@@ -145,35 +146,48 @@ class Tally:
             after = max(self._newest - seconds + _ROUNDING, since)
             return [sample for start, sample in self._slices if start >= after]
 
-    def judged(self, fair: Mapping[str, float], up: Collection[str], *, sending: bool = True) -> Judged:
-        """The judgement of what was sent in the last seconds, over the servers that are ``up``."""
-        chosen = self._last(_JUDGED_S, since=self._since)
+    def _recent(self, seconds: float, most: int) -> Sample | None:
+        """The newest requests of so many seconds, without what was before a change; None if there is none."""
         recent: list[Sample] = []
         total = 0
-        for sample in reversed(chosen):
-            if total < _JUDGED_MOST and sample.fates:
+        for sample in reversed(self._last(seconds, since=self._since)):
+            if total < most and sample.fates:
                 recent.append(sample)
                 total += sample.requests
-        if not recent:
+        return merged(recent) if recent else None
+
+    def judged(self, fair: Mapping[str, float], up: Collection[str], *, sending: bool = True) -> Judged:
+        """The judgement of what was sent in the last seconds, over the servers that are ``up``."""
+        whole = self._recent(_JUDGED_S[0], _JUDGED_MOST[0])
+        if whole is None:
             return Judged("undecided: no answer yet" if sending else "nobody sends", alarm=False, shares={})
-        whole = merged(recent)
         serving = {name: part for name, part in fair.items() if name in up}
         scale = sum(serving.values())
-        counts = whole.counts()
-        answered = sum(counts.values())
-        shares = {name: counts.get(name, 0) / answered for name in fair} if answered else {}
+        shares = _shares(whole, fair)
         if not serving:
             return Judged("broken: no server is up", alarm=True, shares=shares)
-        verdict = judge_spread(whole, {name: part / scale for name, part in serving.items()})
+        parts = {name: part / scale for name, part in serving.items()}
+        verdict = judge_spread(whole, parts)
+        longer = self._recent(_JUDGED_S[1], _JUDGED_MOST[1]) if verdict.spread is Spread.UNDECIDED else None
+        if longer is not None and longer.requests > whole.requests:
+            whole, verdict = longer, judge_spread(longer, parts)
+            shares = _shares(whole, fair)
         words, alarm = _in_words(verdict, len(fair))
         if not sending and not any(sample.fates for sample in self._last(NOW_S)):
             return Judged("nobody sends", alarm=False, shares=shares)
-        if answered and not verdict.units:
+        if shares and not verdict.units:
             words = f"undecided: {max(shares, key=lambda name: shares[name])} answered, and is down"
         if whole.failed and verdict.spread is not Spread.BROKEN:
             words += f"; {max(0.01, whole.failed / whole.requests):.0%} of the requests fail"
             alarm = True
         return Judged(words, alarm, shares)
+
+
+def _shares(sample: Sample, fair: Mapping[str, float]) -> dict[str, float]:
+    """The part of all answers that each of these servers gave; empty if there was none."""
+    counts = sample.counts()
+    answered = sum(counts.values())
+    return {name: counts.get(name, 0) / answered for name in fair} if answered else {}
 
 
 def _in_words(verdict: SpreadVerdict, servers: int) -> tuple[str, bool]:

@@ -114,6 +114,7 @@ def test_a_killed_server_shows_as_down_and_its_return_as_a_recovery(tmp_path: Pa
 
 def test_what_is_done_to_a_server_shows_and_heals(lab: LabSession) -> None:
     room = lab.room
+    room.set_load(10)  # little enough for the one that is left
     room.do("slow", server="app2")
     room.do("cut_off", server="app3")
     until(room, lambda frame: (server(frame, "app2"), server(frame, "app3")) == ("slow", "cut-off"))

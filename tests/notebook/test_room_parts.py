@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from autograder.labs.catalogue import all_labs, load_lab
 from autograder.notebook.course_pages import SITE_VARIABLE, address_of
 from autograder.notebook.logbook import Logbook
 from autograder.notebook.room_config import compared
+from autograder.notebook.room_stream import gentle
 from autograder.notebook.room_traffic import Tally
 from autograder.traffic.sample import Fate, Sample
 
@@ -32,14 +36,14 @@ HAPROXY = b"""backend shop
 """
 
 
-def sample(counts: dict[str, int], failed: int = 0) -> Sample:
-    """Requests of so many different clients, answered in turn as evenly as the counts allow."""
+def sample(counts: dict[str, int], failed: int = 0, first: int = 0) -> Sample:
+    """Requests of so many different clients (from ``first`` on), answered in turn as evenly as the counts allow."""
     left = dict(counts)
     fates = []
     while any(left.values()):
         for name in [name for name, count in left.items() if count]:
             left[name] -= 1
-            fates.append(Fate(len(fates), "198.19.0.1", 200, "", 10.0 + len(fates), name))
+            fates.append(Fate(first + len(fates), "198.19.0.1", 200, "", 10.0 + len(fates), name))
     fates += [Fate(len(fates) + n, "198.19.0.1", 0, "refused", 0.0, "") for n in range(failed)]
     return Sample("many", "many", tuple(fates), 0.2)
 
@@ -107,6 +111,55 @@ def test_the_verdict_says_no_more_than_was_counted(
     assert judged.alarm is alarm
 
 
+def test_at_a_low_rate_half_a_minute_is_judged_and_no_more_than_since_the_last_change() -> None:
+    soon = time.monotonic() + 60  # so that nothing is late, however slow this machine is
+    tally = Tally(soon - 40)
+    for number in range(28, 0, -1):
+        tally.add(soon - number, sample({"app1": 4, "app2": 4, "app3": 4, "app4": 8}, first=number * 100), 1.0)
+    assert tally.judged(FAIR, FAIR).words == "even: every server gets its fair share"
+    changed = Tally(time.monotonic())
+    changed.add(time.monotonic(), sample({"app1": 400, "app2": 400, "app3": 400, "app4": 800}), 1.0)
+    changed.forget_judged()
+    changed.add(time.monotonic(), sample({"app1": 4, "app2": 4, "app3": 4, "app4": 8}), 1.0)
+    assert changed.judged(FAIR, FAIR).words == "undecided: 20 requests do not tell yet"
+
+
+def test_what_the_last_seconds_show_is_not_thinned_by_what_was_before() -> None:
+    soon = time.monotonic() + 60
+    tally = Tally(soon - 40)
+    for number in range(28, 0, -1):
+        crowded = {"app1": 38, "app4": 2} if number <= 4 else {"app1": 8, "app2": 8, "app3": 8, "app4": 16}
+        tally.add(soon - number, sample(crowded, first=number * 100), 1.0)
+    judged = tally.judged(FAIR, FAIR)
+    assert judged.alarm
+    assert judged.shares["app1"] > 0.4
+
+
+def test_a_lab_begins_with_what_one_server_alone_can_answer_even_in_part() -> None:
+    rates = {lab.slug: gentle(lab.stack) for lab in all_labs()}
+    assert set(rates.values()) <= {40.0, 50.0}
+    assert rates["spread-the-load"] == 50.0
+    assert rates["too-much"] == 40.0  # 42 a second are all that one of its servers can
+
+
+@pytest.mark.parametrize(("turns", "seconds"), [(True, 8), (False, 15)])
+def test_an_even_pool_is_said_to_be_even_from_the_traffic_with_which_a_lab_begins(turns: bool, seconds: int) -> None:
+    stack = load_lab("spread-the-load").stack
+    fair = stack.fair_shares()
+    rate = int(gentle(stack))
+    said = 0
+    for seed in range(20):
+        draw = random.Random(seed)
+        soon = time.monotonic() + 60
+        tally = Tally(soon - seconds)
+        for number in range(seconds):
+            lots = Counter(draw.choices(list(fair), list(fair.values()), k=rate))
+            counts = {name: round(part * rate) for name, part in fair.items()} if turns else dict(lots)
+            tally.add(soon - seconds + number, sample(counts, first=number * 100), 1.0)
+        said += tally.judged(fair, fair).words.startswith("even")
+    assert said >= (20 if turns else 15)
+
+
 def test_what_was_sent_before_a_change_is_not_judged() -> None:
     tally = Tally(time.monotonic())
     tally.add(time.monotonic(), sample({"app1": 500}), 0.2)
@@ -139,6 +192,7 @@ def test_answers_that_cannot_be_read_are_set_aside_with_a_word(tmp_path: Path) -
 _WRITES = """
 import sys
 from pathlib import Path
+from autograder.labs.catalogue import all_labs, load_lab
 from autograder.notebook.course_pages import SITE_VARIABLE, address_of
 from autograder.notebook.logbook import Logbook
 logbook = Logbook(Path(sys.argv[1]))
