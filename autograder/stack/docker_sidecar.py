@@ -30,6 +30,9 @@ _WARDENS_MIB = 96
 """Memory for the warden, and for what a program may have beyond its limit until it is looked at."""
 _GIVEN_MIB = 64
 _SPARE_PROCESSES = 64
+_BORN_MIB = 4
+"""Memory that a fork of a Python takes at once: a flood of them reaches the limit of processes before that of memory,
+where the kernel would have to choose whom to end."""
 _RIGHTS = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 _HEADER = struct.Struct(">BxxxL")
 _LONGEST = 128 * _MIB
@@ -40,6 +43,7 @@ _COMPLAINT_KEPT = 4096
 def sidecar(plan: Plan, api: Any, node: str, job: Job, number: int) -> dict[str, Any]:
     """Keyword arguments of ``create_container``. A program may write to all of a volume where it may to a part."""
     disk = f"size={job.disk_bytes},mode=1777,exec"
+    processes = job.processes + _SPARE_PROCESSES
     mounts = [
         plan.mount(volume, at, read_only=at.startswith(("/etc", "/srv")) and not _reaches(at, job.writable))
         for at, volume in plan.folders(plan.places.balancer(node)).items()
@@ -51,8 +55,8 @@ def sidecar(plan: Plan, api: Any, node: str, job: Job, number: int) -> dict[str,
             api,
             mounts=mounts,
             rights=_RIGHTS,
-            memory=_WARDENS_MIB + (job.memory_bytes + 2 * job.disk_bytes) // _MIB,
-            processes=job.processes + _SPARE_PROCESSES,
+            memory=_WARDENS_MIB + (job.memory_bytes + 2 * job.disk_bytes) // _MIB + processes * _BORN_MIB,
+            processes=processes,
             tmpfs={
                 **{WORK: disk, "/tmp": disk},
                 **{GIVEN: f"size={_GIVEN_MIB}m,mode=0755", FOLDER: "size=1m,mode=0755,exec"},

@@ -5,7 +5,7 @@ ends, for whatever reason, the kernel ends every process of the program: they ca
 """
 
 # A program waits for these imports; contextlib would double them.
-# ruff: noqa: PTH108, PTH123, SIM105
+# ruff: noqa: PTH108, SIM105
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from autograder.stack.warden.words import read_order, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _MIB = 1 << 20
@@ -312,13 +313,26 @@ def _signal(pid: int, number: int) -> None:
         pass
 
 
-def _be_first_to_go() -> None:
-    """Where memory is short, it is a program that the kernel ends, and not a server of the twin."""
+def _first_to_go() -> Callable[[], None]:
+    """Where memory is short, it is a program that the kernel ends: no server of the twin, and not us, who say why.
+
+    Returns what puts us back where we were; whom we forked meanwhile stays first.
+    """
     try:
-        with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
-            file.write("1000")
+        score = os.open("/proc/self/oom_score_adj", os.O_RDWR)  # in armour we could not open it any more
+        before = os.pread(score, 16, 0)
+        os.pwrite(score, b"1000", 0)
     except OSError:
-        pass
+        return lambda: None
+
+    def step_back() -> None:
+        try:
+            os.pwrite(score, before, 0)
+        except OSError:
+            pass
+        os.close(score)
+
+    return step_back
 
 
 def _missing(needs: list[str], path: str) -> list[str]:
@@ -343,7 +357,7 @@ def main(stranger: bool = False) -> None:
     nothing = os.open("/dev/null", os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    _be_first_to_go()
+    step_back = _first_to_go()
     if stranger:
         armour.be_a_stranger()
     armour.put_on()
@@ -355,6 +369,7 @@ def main(stranger: bool = False) -> None:
         sys.exit(0)
     warden.prepare()
     warden.start()
+    step_back()
     warden.watch()
     warden.finish()
 
