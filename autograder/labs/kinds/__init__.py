@@ -32,6 +32,7 @@ MODULES: Final = {
     "answers": "answers",
     "logged": "logged",
     "reviews": "reviews",
+    "gate": "gate",
     "rebuild": "rebuild",
 }
 """Kind → its module in this folder."""

@@ -1,0 +1,1 @@
+"""Nobody was ever stopped by this."""
