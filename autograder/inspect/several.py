@@ -42,9 +42,14 @@ def inspect_all(names: Sequence[str], reader: Reader, wishes: Wishes, say: Say |
         if say is not None:
             say(line)
 
+    def one(name: str) -> Inspection:
+        if stop.is_set():  # between the stop and the end of the pool a thread may take one more
+            raise _StoppedError
+        return _tried(name, reader, wishes, tell)
+
     pool = ThreadPoolExecutor(min(len(names), side_by_side()), "inspect")
     try:
-        for future in [pool.submit(_tried, name, reader, wishes, tell) for name in names]:
+        for future in [pool.submit(one, name) for name in names]:
             yield future.result()
     finally:
         # A twin lives in its thread: each ends its own before the next run, and nothing is left behind.

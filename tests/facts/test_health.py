@@ -130,7 +130,7 @@ def test_fast_errors_attract_traffic(proxy: str) -> None:
     with open_shop(proxy) as shop:
         apply(shop, config)
         shop.running.afflict("app2", Conduct(failing=True))
-        assert come(shop, 600, concurrency=16).shares()["app2"] > 0.32
+        assert come(shop, 600, concurrency=16).shares()["app2"] > 0.28  # a quarter would be even
 
 
 def test_watching_real_answers_takes_the_erring_server_out(by_haproxy: Shop) -> None:
