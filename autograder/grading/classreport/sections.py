@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from autograder.grading.classreport.charts import Line, Part, bars, cloud, columns
 from autograder.grading.classreport.items import ENOUGH_FOR_DIFFICULTY, ENOUGH_FOR_DISCRIMINATION, in_words
-from autograder.grading.classreport.summary import Summary
+from autograder.grading.classreport.summary import MistakeRow, Summary
 from autograder.grading.classreport.tables import figure, fold, table
 from autograder.grading.classreport.words import how_long, html, many, number, percent
 
@@ -89,7 +89,7 @@ def stuck(found: Summary) -> str:
 
 
 def mistakes(found: Summary, site: str) -> str:
-    """Which mistakes of the catalogue remain."""
+    """Which mistakes remain."""
     if not found.mistakes:
         rest = f" {many(found.unexplained, 'student')} failed a check that none explains." if found.unexplained else ""
         return f"<p>No mistake that the catalogue knows is left in anybody's work.{html(rest)}</p>"
@@ -100,9 +100,13 @@ def mistakes(found: Summary, site: str) -> str:
     ]
     said = f"{top[0].title}: {many(top[0].students, 'student')} of {found.graded:,}."
     base = site if site.endswith("/") else f"{site}/"
+
+    def page(row: MistakeRow) -> str:
+        return f"field-guide/{html(row.slug)}" if row.guide else f"labs/{html(found.lab)}"
+
     rows = (
         (
-            f'<a href="{html(base)}field-guide/{html(row.slug)}.html">{html(row.slug)}</a><br>{html(row.title)}',
+            f'<a href="{html(base)}{page(row)}.html">{html(row.slug)}</a><br>{html(row.title)}',
             str(row.students),
             ", ".join(f"<code>{html(check)}</code> {count}" for check, count in row.checks),
         )

@@ -68,12 +68,16 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class MistakeRow:
-    """A mistake of the catalogue that is still in the class's work; ``checks`` counts the students by failed check."""
+    """A mistake that is still in the class's work; ``checks`` counts the students by failed check.
+
+    ``guide``: the field guide has a page on it. A slip that only the lab knows has none; its title is the lab's words.
+    """
 
     slug: str
     title: str
     students: int
     checks: tuple[tuple[str, int], ...]
+    guide: bool = True
 
 
 @dataclass(frozen=True)
@@ -239,13 +243,22 @@ def _mistakes(judged: Sequence[Attempt], lab: Lab, titles: Mapping[str, str]) ->
     rows = [
         MistakeRow(
             slug,
-            titles.get(slug, slug),
+            titles.get(slug) or _in_the_labs_words(slug, judged),
             count,
             tuple(sorted(checks[slug].items(), key=lambda each: order.index(each[0]) if each[0] in order else 99)),
+            guide=slug in titles,
         )
         for slug, count in students.items()
     ]
     return tuple(sorted(rows, key=lambda row: (-row.students, row.slug))), unexplained
+
+
+def _in_the_labs_words(slug: str, judged: Sequence[Attempt]) -> str:
+    """What most students were told of a mistake that is in no catalogue."""
+    words = [
+        cause.message for now in judged for verdict in now.verdicts for cause in verdict.causes if cause.mistake == slug
+    ]
+    return max(sorted(set(words)), key=words.count, default=slug) or slug
 
 
 def _copies(entries: Sequence[Entry], known: Known) -> tuple[Group, ...]:

@@ -12,10 +12,13 @@ from autograder.grading.classreport.entries import Attempt, ClassWork, Entry
 from autograder.grading.classreport.page import page
 from autograder.grading.classreport.plain import as_csv, as_text, feedback
 from autograder.grading.classreport.summary import Summary, summarise
+from autograder.mistakes.catalogue import mistakes
 from autograder.mistakes.finding import Finding
 from tests.grading.report.classes import FILE, LAB, a_class, config, entry, marks, verdicts
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egnp\x1b[31m"
+
+TITLES = {mistake.slug: mistake.title for mistake in mistakes()}
 
 
 def a_summary(size: int = 40) -> Summary:
@@ -29,7 +32,7 @@ def a_summary(size: int = 40) -> Summary:
     entries += [entry("x1", "reference", odd), entry("x2", "reference", odd), Entry("x3", None)]
     broken = Attempt(verdicts("missing-semicolon"))
     entries.append(Entry("x4", broken, (broken,)))
-    return summarise(ClassWork(LAB, tuple(entries), ("s0001/x-y-z.json",), 2))
+    return summarise(ClassWork(LAB, tuple(entries), ("s0001/x-y-z.json",), 2), TITLES)
 
 
 def soup(found: Summary, *, names: bool = True) -> BeautifulSoup:
@@ -79,6 +82,24 @@ def test_links_lead_to_the_field_guide() -> None:
     links = [str(tag["href"]) for tag in soup(a_summary()).find_all("a") if str(tag["href"]).startswith("http")]
     assert "https://course.example/field-guide/weight-skew.html" in links
     assert all(re.fullmatch(r"https://course\.example/field-guide/[a-z0-9-]+\.html", link) for link in links)
+
+
+def test_a_slip_that_only_the_lab_knows_leads_to_the_lab() -> None:
+    told = ("of all, not of the rest", "of all, not of the rest", "<b>of the rest</b>")
+    entries = []
+    for number, words in enumerate(told):
+        slip = Finding("share-of-the-rest", "", "answers.toml", 3, "33", (0, 2), words, "")
+        now = marks(True, False, True, True, True)
+        now = Attempt(tuple(replace(each, causes=(slip,)) if each.check == "spread" else each for each in now.verdicts))
+        entries.append(Entry(f"s{number}", now, (now,)))
+    found = soup(summarise(ClassWork(LAB, (*entries, entry("a", "weight-kept")), (), 0), TITLES))
+    links = {tag.text: str(tag["href"]) for tag in found.find_all("a") if str(tag["href"]).startswith("http")}
+    assert links == {
+        "share-of-the-rest": "https://course.example/labs/spread-the-load.html",
+        "weight-skew": "https://course.example/field-guide/weight-skew.html",
+    }
+    assert "of all, not of the rest" in found.text
+    assert not found.find_all("b")
 
 
 def test_the_numbers_of_the_class_are_on_the_page() -> None:
