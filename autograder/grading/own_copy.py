@@ -44,7 +44,9 @@ def copy_for(student: str, released: Path, dest: Path) -> None:
         elif path != dest / CLASS_NOTE:
             path.write_bytes(lab.rewriting.file(path.read_bytes()))
     if lab.start != plain.start:
-        _write_files(dest, lab)
+        for name, data in _start_files(lab).items():  # whatever they are called in the lab as it was released
+            (dest / name).parent.mkdir(parents=True, exist_ok=True)
+            (dest / name).write_bytes(lab.rewriting.file(data))
     (dest / OWN_NOTE).write_bytes(own_note(lab.variant))
 
 
@@ -85,14 +87,31 @@ def make_own(folder: Path, slug: str) -> Variant | None:
     if known or not seed or (folder.parent.parent / "nbgrader_config.py").exists():
         return known
     variant = Variant(seed, own_name())
-    lab, plain = load_lab(slug, variant), load_lab(slug)
-    for name, data in plain.read(plain.start).items():
+    for name, (released, own) in _released_and_own(load_lab(slug), load_lab(slug, variant)).items():
         path = folder / name
-        if not path.exists() or path.read_bytes() == data:
+        if not path.exists() or (path.is_file() and path.read_bytes() == released):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(lab.read(lab.start)[name])
+            path.write_bytes(own)
     write_whole(folder / OWN_NOTE, own_note(variant))
     return variant
+
+
+def _released_and_own(plain: Lab, lab: Lab) -> dict[str, tuple[bytes | None, bytes]]:
+    """Every file to start with, also those that are not handed in: as the class has it, if it has, and as one's own."""
+    released, own = _start_files(plain), _start_files(lab)
+    return {
+        name: (released.get(name), lab.rewriting.file(own[name] if name in own else released[name]))
+        for name in released | own
+    }
+
+
+def _start_files(lab: Lab) -> dict[str, bytes]:
+    """As they are written."""
+    return {
+        str(path.relative_to(lab.start)): path.read_bytes()
+        for path in lab.start.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def own_name() -> str:
@@ -113,12 +132,3 @@ def _nbformat() -> Any:
     import nbformat
 
     return nbformat
-
-
-def _write_files(dest: Path, lab: Lab) -> None:
-    """The files of another start than the one that was released, whatever they are called."""
-    for path in lab.start.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
-            mine = dest / path.relative_to(lab.start)
-            mine.parent.mkdir(parents=True, exist_ok=True)
-            mine.write_bytes(lab.rewriting.file(path.read_bytes()))

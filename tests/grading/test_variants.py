@@ -15,7 +15,7 @@ from autograder.grading.own_copy import copy_for, make_own, released_to
 from autograder.grading.put_in_order import put_in_order
 from autograder.grading.settings import COURSE, Places, nbgrader_settings
 from autograder.grading.variants import SEED, class_seed, same_rules, variant_of
-from autograder.labs.catalogue import load_lab
+from autograder.labs.catalogue import all_labs, load_lab
 from autograder.labs.handed_out import CLASS_NOTE, class_note, variant_in
 from autograder.labs.lab import Variant
 from tests.grading.course import LAB, read
@@ -140,6 +140,23 @@ def test_a_copy_that_a_plain_fetch_left_becomes_ones_own_when_it_is_opened(
     (copy / CONF).write_text("mine")
     assert make_own(copy, LAB) == Variant("s", "ann")
     assert (copy / CONF).read_text() == "mine"
+
+
+@pytest.mark.parametrize("slug", [lab.slug for lab in all_labs() if lab.rules is not None])
+def test_what_is_not_handed_in_becomes_ones_own_too(slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_copy, "own_name", lambda: "ann")
+    fetched, given = tmp_path / "fetched" / slug, tmp_path / "given" / slug
+    for name, data in classroom.source_files(load_lab(slug), "s").items():
+        if not name.endswith(".ipynb"):
+            (fetched / name).parent.mkdir(parents=True, exist_ok=True)
+            (fetched / name).write_bytes(data)
+    copy_for("ann", fetched, given)
+    assert make_own(fetched, slug) == Variant("s", "ann")
+    assert contents(fetched) == contents(given)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_what_was_edited_before_it_was_opened_stays(seeded: Places, tmp_path: Path) -> None:
