@@ -34,6 +34,7 @@ MODULES: Final = {
     "reviews": "reviews",
     "gate": "gate",
     "rebuild": "rebuild",
+    "postmortem": "postmortem",
 }
 """Kind → its module in this folder."""
 NAMES: Final = (LOADS, *MODULES)

@@ -1,0 +1,150 @@
+"""A postmortem is judged by its facts; what a stranger writes is read in plain steps, however long or odd it is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from autograder.labs.catalogue import load_lab
+from autograder.labs.kinds.kind import Question
+from autograder.labs.kinds.postmortem import KIND, QUESTIONS
+from autograder.labs.kinds.postmortem_text import LARGEST, UnreadableError, actions, day_in, numbers, read_lines
+from autograder.labs.lab import Variant
+from autograder.labs.variants import faults_of
+from autograder.labs.verify import Expected, expectations, prove
+
+if TYPE_CHECKING:
+    from autograder.labs.kinds.kind import Answer
+    from autograder.labs.lab import Lab
+
+LAB = load_lab("write-it-down")
+CASES = tuple(expectations(LAB))
+OF_THE_TEXT = [check for check in LAB.checks if check.kind == "postmortem"]
+GOOD = LAB.read(LAB.reference)["postmortem.md"]
+
+
+def answered(text: bytes, lab: Lab = LAB) -> dict[str, Answer]:
+    """What each check of the text says; no stack is needed for that."""
+    nothing = cast("Any", None)
+    files = {"postmortem.md": text}
+    return {
+        one.name: KIND.answer(Question(one, nothing, (), (), "", 0, nothing, lab, files))
+        for one in lab.checks
+        if one.kind == "postmortem"
+    }
+
+
+def test_every_question_is_a_check() -> None:
+    assert sorted(check.settings["ask"] for check in OF_THE_TEXT) == sorted(QUESTIONS)
+    assert LAB.points == 10
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_text_gets_what_it_must_get(case: Expected) -> None:
+    got = answered(LAB.read(case.folder)["postmortem.md"])
+    outcomes = {name: "passed" if one.passed else "failed" for name, one in got.items()}
+    assert outcomes == {name: case.outcomes[name] for name in outcomes}, got
+    named = {cause.mistake for one in got.values() for cause in one.causes}
+    assert named >= set(case.diagnosis) - {"constant-hash-key"}  # that one is read in the config
+
+
+def test_a_wrong_answer_is_told_with_its_line() -> None:
+    text = GOOD.replace(b"| first harm | 09:58", b"| first harm | 10:58")
+    (cause,) = answered(text)["moments"].causes
+    assert (cause.mistake, cause.file) == ("another-clock", "postmortem.md")
+    assert text.decode().splitlines()[cause.line - 1].startswith("| first harm | 10:58")
+
+
+def test_on_a_stack_the_reference_earns_every_point_and_one_that_is_not_mended_does_not() -> None:
+    for case in CASES:
+        if case.name in ("reference", "not-mended"):
+            assert prove(LAB, case).faults == ()
+
+
+def test_the_evidence_adds_up_to_what_is_asked_for() -> None:
+    rows = (LAB.start / "evidence/balancer-by-minute.txt").read_text(encoding="utf-8").splitlines()[2:]
+    failed = {row.split()[0]: int(row.split()[2]) for row in rows}
+    lost = next(check.settings["lost"] for check in OF_THE_TEXT if check.name == "counts")
+    assert sum(failed.values()) == int(lost)
+    moments = next(check.settings["moments"] for check in OF_THE_TEXT if check.name == "moments")
+    assert next(minute for minute, count in failed.items() if count) == moments["first harm"]
+    assert max(minute for minute, count in failed.items() if count) < moments["users served"] in failed
+    deploys = (LAB.start / "evidence/deploys.txt").read_text(encoding="utf-8")
+    assert f"2023-03-01 {moments['change']}:08  lb  reload  ok  version 42" in deploys
+
+
+def test_a_variant_has_other_evidence_and_another_truth() -> None:
+    assert faults_of(LAB) == ()
+    versions = [load_lab("write-it-down", Variant("a", f"student-{number}")) for number in range(8)]
+    assert len({version.checks[2].settings["lost"] for version in versions}) > 2
+    for version in versions:
+        assert all(one.passed for one in answered(version.read(version.reference)["postmortem.md"], version).values())
+        rows = (
+            version.rewriting.file((LAB.start / "evidence/balancer-by-minute.txt").read_bytes()).decode().splitlines()
+        )
+        assert sum(int(row.split()[2]) for row in rows[2:]) == int(version.checks[2].settings["lost"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\x00\x01\x02" * 1000,
+        b"## Five moments\n" + b"change " * 9000,
+        b"## Actions\n" + b"|" * 60_000,
+        b"## Actions\n| action | who | until |\n" + b"| a | " + b"( " * 30_000,
+        b"## What users felt\n" + b"1,000 " * 10_000,
+        b"## What users felt\n" + b"9" * 60_000,
+        b"## What users felt\n" + b"1,111" * 12_000,
+        "## Five moments\nchange ٠٩:٥٢ first harm 09:58".encode(),
+        b"## Actions\n- x (y, 99999999-99-99)\n- x (y, 2023-02-31)\n- x (y, 31 foo)\n",
+        b"#" * 60_000,
+    ],
+)
+def test_whatever_is_handed_in_is_answered(text: bytes) -> None:
+    assert not any(one.passed for one in answered(text).values())
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"a" * (LARGEST + 1)])
+def test_what_cannot_be_read_cannot_be_judged(text: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        read_lines(text)
+    assert all("postmortem.md cannot be read" in one.unjudged for one in answered(text).values())
+
+
+def test_what_was_said_may_be_quoted_and_what_is_written_may_not_blame() -> None:
+    assert answered(GOOD + b"\n> Tom: you should have known\n")["blameless"].passed
+    for line in (b"You should have known.", b"It was Human  error".replace(b"  ", b" "), b"Tom restarted it."):
+        assert not answered(GOOD + b"\n" + line + b"\n")["blameless"].passed
+
+
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("14 March", "2023-03-14"),
+        ("March 14th, 2024", "2024-03-14"),
+        ("2023-3-9", "2023-03-09"),
+        ("9th Apr. 2023", "2023-04-09"),
+        ("soon", ""),
+        ("31 February", ""),
+    ],
+)
+def test_days_are_read_as_people_write_them(words: str, day: str) -> None:
+    assert str(day_in(words, 2023) or "") == day
+
+
+def test_numbers_are_read_as_people_write_them() -> None:
+    assert numbers("31 240, 31,240, 31.240 and 31'240; not 3f2c1aa, 09:58, 2023-03-01") == [31240] * 4
+
+
+@pytest.mark.parametrize("who", ["the team", "everybody", "", "TBD", "—", "all"])
+def test_an_action_for_everybody_is_one_for_nobody(who: str) -> None:
+    text = re.sub(rb"\| Mira \|", f"| {who} |".encode(), GOOD)
+    assert [cause.mistake for cause in answered(text)["actions"].causes] == ["action-without-owner"]
+
+
+def test_points_of_a_list_are_actions_too() -> None:
+    (one,) = actions(read_lines(b"## Actions\n\n1. Notice: alert on shares (Okan, 14 March)\n"), 2023)
+    assert (one.what, one.who, str(one.day)) == ("Notice: alert on shares", "Okan", "2023-03-14")
