@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
+STILL = "() => document.getAnimations().every((each) => each.playState !== 'running')"
 NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>'
 
 
@@ -53,7 +54,7 @@ def shown(bare: Shown) -> Shown:
 
 def barriers(page: Page) -> list[str]:
     """What axe-core finds, a line a finding."""
-    page.wait_for_function("() => document.getAnimations().every((each) => each.playState !== 'running')")
+    page.wait_for_function(STILL)
     options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
     found = Axe().run(page, options=options).response
     assert len(found["passes"]) > 10, "axe-core looked at nothing"
@@ -73,6 +74,42 @@ def test_no_barriers(shown: Shown, light: bool) -> None:
     shown.change(frames.crashed(2, trouble="nginx refused this config", predicted={}), refused(3))
     assert barriers(page) == []
     assert shown.faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_reader_s_own_colours_are_on_what_is_drawn_too(shown: Shown, scheme: Literal["light", "dark"]) -> None:
+    page = shown.page
+    page.emulate_media(forced_colors="active", color_scheme=scheme)
+    try:
+        page.wait_for_function(STILL)
+        found = page.evaluate(_DRAWN)
+        assert found["theirs"] != found["ground"]
+        assert found["drawn"] > 50
+        assert found["others"] == []
+        page.locator("details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
+        assert barriers(page) == []
+    finally:
+        page.emulate_media(forced_colors="none", color_scheme="light")
+
+
+_DRAWN = """() => {
+  const probe = document.querySelector(".mh-control-room").appendChild(document.createElement("span"));
+  const said = (word) => { probe.style.color = word; return getComputedStyle(probe).color; };
+  const [theirs, ground] = [said("CanvasText"), said("Canvas")];
+  probe.remove();
+  const others = new Set();
+  let drawn = 0;
+  for (const each of document.querySelectorAll(".mh-control-room svg *")) {
+    const { fill, stroke } = getComputedStyle(each);
+    for (const colour of [fill, stroke]) {
+      if (!colour.startsWith("rgb")) continue;
+      drawn += 1;
+      const known = [theirs, ground, "rgba(0, 0, 0, 0)"].includes(colour);
+      if (!known) others.add(`${each.outerHTML.slice(0, 60)} ${colour}`);
+    }
+  }
+  return { theirs, ground, drawn, others: [...others] };
+}"""
 
 
 def refused(number: int) -> frames.Frame:
