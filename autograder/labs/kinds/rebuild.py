@@ -79,11 +79,18 @@ def _newest(scene: Scene) -> _Said:
         return _Said(False, words, _told(turn))
     if found.fault:
         words = f"The config is that of {found.name}, and that set cannot be used: {_FAULTS[found.fault]}."
-        return _Said(False, words, "Who looks at the traffic before saying yes goes on to the set before it.")
+        return _Said(
+            False, words, "Who looks at the traffic before saying yes goes on to the set before it.", "useless-backup"
+        )
     if found.name != wanted.name:
         lost, least = scene.world.minutes_lost(found), scene.world.minutes_lost(wanted)
         words = f"The config is that of {found.name}. {wanted.name} can be used, and is {lost - least} minutes newer."
-        return _Said(False, words, "What was changed between the two is lost, and somebody will have to find out what.")
+        return _Said(
+            False,
+            words,
+            "What was changed between the two is lost, and somebody will have to find out what.",
+            "older-than-needed",
+        )
     theirs = turn.files.get(CERTIFICATE, b"")
     if theirs.split() != wanted.files[CERTIFICATE].split():
         words = f"The config is that of {found.name}, the newest set of use. Its {CERTIFICATE} is not restored with it."
@@ -106,13 +113,13 @@ def _keys(scene: Scene) -> _Said:
     turn = scene.turns[0]
     secrets = [one for one in turn.kept if one.secret]
     if not secrets:
-        return _Said(False, f"There is no private key on the machine, so nobody comes in over TLS. {_told(turn)}")
+        return _Said(False, "There is no private key on the machine, so nobody comes in over TLS.", _told(turn))
     if open_ones := [one for one in secrets if one.mode & _OTHERS]:
         words = f"{listed([_with_mode(one) for one in open_ones[:3]])} can be read by others than its owner."
         why = "Whoever reads a private key can pretend to be the shop, today and with every copy that was made."
-        return _Said(False, words, why, guilty=r"\bcp\b|install|tar|rsync|copy|write")
+        return _Said(False, words, why, "key-open-to-others", r"\bcp\b|install|tar|rsync|copy|write")
     if unserved(turn.by_tls):
-        return _Said(False, f"The keys are closed, and over TLS nobody is served. {_told(turn)}")
+        return _Said(False, "The keys are closed, and over TLS nobody is served.", _told(turn))
     return _Said(True, f"{listed([_with_mode(one) for one in secrets[:3]])}: nobody but its owner reads it.")
 
 
@@ -138,14 +145,19 @@ def _in_time(scene: Scene) -> _Said:
         return _Said(False, f"After {loads} starts and reloads users are not served.", _told(turn))
     words = f"{loads} starts and reloads until users were served; the recovery time allows {LOADS_AT_MOST}."
     why = "Begin with the set that you would like best, and stop when one is good enough."
-    return _Said(loads <= LOADS_AT_MOST, words, "" if loads <= LOADS_AT_MOST else why)
+    return _Said(loads <= LOADS_AT_MOST, words, "" if loads <= LOADS_AT_MOST else why, "slower-than-promised")
 
 
 def _tells_the_truth(scenes: Mapping[str, Scene]) -> _Said:
     restored, hopeless = scenes[LOST], scenes[HOPELESS].turns[0]
     turn, wanted = restored.turns[0], _wanted(restored)
     if hopeless.result.ok:
-        return _Said(False, "Where no set was of use, the script ended with 0.", "Whoever reads that goes home.")
+        return _Said(
+            False,
+            "Where no set was of use, the script ended with 0.",
+            "Whoever reads that goes home.",
+            "says-yes-regardless",
+        )
     if hopeless.result.ended_by != "itself":
         return _Said(False, f"Where no set was of use: {hopeless.result.in_words()}", _told(hopeless))
     if not turn.result.ok:
@@ -156,7 +168,12 @@ def _tells_the_truth(scenes: Mapping[str, Scene]) -> _Said:
         return _Said(False, f"Its last line does not name the set, {wanted.name}: {last[:200]!r}.")
     if str(minutes) not in re.findall(r"\d+", last.replace(wanted.name, " ")):
         words = f"Its last line does not say how old the set was at the loss, {minutes} minutes: {last[:200]!r}."
-        return _Said(False, words, "The changes of that time are lost. Somebody must know that, and look for them.")
+        return _Said(
+            False,
+            words,
+            "The changes of that time are lost. Somebody must know that, and look for them.",
+            "loss-unsaid",
+        )
     return _Said(
         True, f"It named {wanted.name} and {minutes} minutes, and ended with 0; where none was of use, it did not."
     )
