@@ -112,7 +112,7 @@ lab.check("starts")
 # %% nbgrader={"grade": true, "grade_id": "capacity", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("capacity")
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "loops", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
+# %% [markdown] nbgrader={"grade": false, "grade_id": "flattered", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 4. The test that flatters
 #
 # Here is a shop with one desk: 6 ms for each visitor, one at a time. Its 100th visitor asks for something that keeps the
@@ -236,7 +236,7 @@ locust("EveryTwoSeconds", users=100)
 # %% nbgrader={"grade": true, "grade_id": "loops", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("loops")
 
-# %% [markdown] nbgrader={"grade": false, "grade_id": "machines", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
+# %% [markdown] nbgrader={"grade": false, "grade_id": "too-many", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 5. How many machines are too many?
 #
 # Somebody says: "Then we buy more." Machines of one kind were added, and the highest rate was measured each time.

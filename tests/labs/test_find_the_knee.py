@@ -185,6 +185,13 @@ def test_locust_reads_the_locustfile_of_the_notebook(tmp_path: Path) -> None:
     assert {"WhenTheLastIsDone", "EveryTwoSeconds"} <= {*ran.stdout.split()}
 
 
+def test_every_cell_has_a_name_of_its_own_and_every_check_a_cell() -> None:
+    names = re.findall(r'"grade_id": "([^"]+)"', NOTEBOOK)
+    assert len({*names}) == len(names)
+    graded = re.findall(r'"grade": true, "grade_id": "([^"]+)", "locked": true, "points": ([\d.]+)', NOTEBOOK)
+    assert {name: float(points) for name, points in graded} == {check.name: check.points for check in LAB.checks}
+
+
 def test_every_students_version_is_the_lab() -> None:
     assert faults_of(LAB) == ()
     start, right = (json.loads(LAB.read(folder)["answers.json"]) for folder in (LAB.start, LAB.reference))
