@@ -32,6 +32,7 @@ MODULES: Final = {
     "answers": "answers",
     "logged": "logged",
     "reviews": "reviews",
+    "alerts": "alerts",
     "gate": "gate",
     "rebuild": "rebuild",
     "postmortem": "postmortem",
