@@ -3,8 +3,8 @@
   const play = (globalThis.manyHandsPlay ??= {});
   const SLOWER = 10; // a server in trouble takes so many times as long
 
-  // Who sends the next requests, as in the labs: all clients once, in an order drawn anew, before any comes again; where
-  // some come more often than others, each is drawn by how often it comes.
+  // Who sends the next requests, as in the labs: all clients once, in an order drawn anew, before any comes again;
+  // where some come more often than others, each is drawn by how often it comes.
   function visits(clients, count, roll) {
     const often = clients.map((client) => client.weight);
     const turns = [];
@@ -20,8 +20,9 @@
     return turns.slice(0, count);
   }
 
-  // servers: [{ name, workers, page_ms, capacity }]; trouble: { kind: "none" | "dead" | "slow", server, from: request };
-  // `crowd` callers each send their next request when the last is answered. Gives { chosen: [server or -1], times: [ms] }.
+  // servers: [{ name, workers, page_ms, capacity }]; trouble: { kind: "none" | "dead" | "slow", server, from: request
+  // }; `crowd` callers each send their next request when the last is answered. Gives { chosen: [server or -1], times:
+  // [ms] }.
   function serve({ servers, clients, method, trouble, requests, crowd, seed }) {
     const roll = play.dice(seed);
     const turns = visits(clients, requests, roll);
@@ -61,7 +62,8 @@
     return { chosen, times };
   }
 
-  // The fair share of each server: by size, and of those that are alive. One that dies on the way has a part of its share.
+  // The fair share of each server: by size, and of those that are alive. One that dies on the way has a part of its
+  // share.
   function fairShares(servers, trouble, count) {
     const size = servers.reduce((sum, server) => sum + server.capacity, 0);
     const lost = trouble.kind === "dead" ? servers[trouble.server].capacity : 0;
@@ -72,7 +74,8 @@
     });
   }
 
-  // What the first `count` requests came to: the shares, the largest against its fair one, and within how many ms nine of ten were answered.
+  // What the first `count` requests came to: the shares, the largest against its fair one, and within how many ms nine
+  // of ten were answered.
   function summary(served, servers, trouble, count) {
     const counts = servers.map(() => 0);
     served.chosen.slice(0, count).forEach((server) => server >= 0 && (counts[server] += 1));

@@ -1,7 +1,7 @@
 // Chance that can be had again: the same seed gives the same numbers, in every browser.
 //
-// All files of the playground are classic scripts: a browser refuses modules on a page that was opened as a file, and the
-// course must also be readable without a server. Each hands on its functions under one name, `manyHandsPlay`.
+// All files of the playground are classic scripts: a browser refuses modules on a page that was opened as a file, and
+// the course must also be readable without a server. Each hands on its functions under one name, `manyHandsPlay`.
 (() => {
   const play = (globalThis.manyHandsPlay ??= {});
 

@@ -45,14 +45,15 @@
     return -1;
   }
 
-  // The ring of `hash KEY consistent;`: [{ at, server }] in order. `names` are written as in the config: "app1:8080".
-  function ring(names, weights) {
+  // The ring of `hash KEY consistent;`: [{ at, server }] in order. nginx puts a server at 160 places (`each`). `names`
+  // are written as in the config: "app1:8080".
+  function ring(names, weights, each = POINTS) {
     const points = [];
     names.forEach((name, server) => {
       const [host, port = ""] = name.split(":");
       const base = fed(fed(fed(0xffffffff, bytes(host)), [0]), bytes(port));
       let before = 0;
-      for (let point = 0; point < POINTS * weights[server]; point += 1) {
+      for (let point = 0; point < each * weights[server]; point += 1) {
         const last = [before & 255, (before >>> 8) & 255, (before >>> 16) & 255, before >>> 24];
         before = (fed(base, last) ^ 0xffffffff) >>> 0;
         points.push({ at: before, server });

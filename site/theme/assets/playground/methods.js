@@ -1,4 +1,5 @@
-// How a balancer chooses: for each method a function from (request, state of the servers) to the index of a server, or -1.
+// How a balancer chooses: for each method a function from (request, state of the servers) to the index of a server, or
+// -1.
 //
 // State: { weights, up: [bool], open: [requests that are being served], workers: [how many each serves at once] }.
 (() => {
@@ -65,7 +66,8 @@
     return hashed(state, (address) => play.onRing(points, address, state.up));
   }
 
-  // The first server that is not full; full is as many requests as it serves at once. If all are, they wait at the first.
+  // The first server that is not full; full is as many requests as it serves at once. If all are, they wait at the
+  // first.
   function firstFree(state) {
     return () => {
       const free = state.up.findIndex((up, server) => up && state.open[server] < state.workers[server]);
@@ -91,10 +93,18 @@
     { id: "weights", name: "With weights", config: "weight=", start: (state) => roundRobin(state, state.weights) },
     { id: "least", name: "Least connections", config: "least_conn", start: (state) => leastOpen(state) },
     { id: "two", name: "Two choices", config: "random two", start: (state, roll) => twoDraws(state, roll) },
-    { id: "hash", name: "Source hash", config: "hash $remote_addr",
-      start: (state) => hashed(state, (address) => play.plain(address, state.weights, state.up)) },
-    { id: "networks", name: "Network hash", config: "ip_hash",
-      start: (state) => hashed(state, (address) => play.networks(address, state.weights, state.up)) },
+    {
+      id: "hash",
+      name: "Source hash",
+      config: "hash $remote_addr",
+      start: (state) => hashed(state, (address) => play.plain(address, state.weights, state.up)),
+    },
+    {
+      id: "networks",
+      name: "Network hash",
+      config: "ip_hash",
+      start: (state) => hashed(state, (address) => play.networks(address, state.weights, state.up)),
+    },
     { id: "consistent", name: "Consistent hash", config: "hash … consistent", start: (state) => consistent(state) },
     { id: "first", name: "First that is free", config: "balance first", start: (state) => firstFree(state) },
     { id: "sticky", name: "Sticky, by cookie", config: "cookie", start: (state) => sticky(state) },

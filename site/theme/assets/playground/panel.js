@@ -1,13 +1,16 @@
-// What every simulation has: settings that are kept in the address, a picture, a verdict that is announced, and a table.
+// What every simulation has: settings that are kept in the address, a picture, a verdict that is announced, and a
+// table.
 //
-// Nothing moves by itself. Where something can be played, a reader starts and stops it, or goes step by step; one who asked
-// for less motion gets the steps alone.
+// Nothing moves by itself. Where something can be played, a reader starts and stops it, or goes step by step; one who
+// asked for less motion gets the steps alone.
 (() => {
   const play = (globalThis.manyHandsPlay ??= {});
   const { made } = play;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-  // --- settings and the address: #clients=office&seed=7 ---------------------------------------------------------------
+  const firm = (words) => String(words).replace(/(\d) (%|ms|s|h|min)(?!\w)/g, "$1\u00a0$2"); // a number keeps its unit
+
+  // --- settings and the address: #clients=office&seed=7 --------------------------------------------------------------
 
   // A setting as it may be: one of its options, or a number in its range; else what it is at the start.
   function allowed(control, value) {
@@ -31,7 +34,7 @@
   const fromAddress = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   const toAddress = (settings) => history.replaceState(history.state, "", `#${new URLSearchParams(settings)}`);
 
-  // --- one control ------------------------------------------------------------------------------------------------------
+  // --- one control ---------------------------------------------------------------------------------------------------
 
   function field(control, value, changed) {
     const id = `play-${control.id}`;
@@ -47,13 +50,19 @@
     }
     input.addEventListener(control.seed ? "change" : "input", () => changed(control, input.value));
     const label = made("label", { for: id }, control.label);
-    return { id, control, input, shown, box: made("div", { class: "mhp-field" }, label, input, ...(input.type === "range" ? [shown] : [])) };
+    return {
+      id,
+      control,
+      input,
+      shown,
+      box: made("div", { class: "mhp-field" }, label, input, ...(input.type === "range" ? [shown] : [])),
+    };
   }
 
-  // --- the whole ----------------------------------------------------------------------------------------------------------
+  // --- the whole -----------------------------------------------------------------------------------------------------
 
-  // simulation: { controls, run(settings) → result, draw(result, settings) → [elements], verdict(…) → text,
-  // table(…) → { head: [text], rows: [[text]] }, walk?: { id, by } } where `walk` names the setting that is gone through.
+  // simulation: { controls, run(settings) → result, draw(result, settings) → [elements], verdict(…) → text, walk?: { id,
+  // by, words }, table(…) → { head: [text], rows: [[text]] } } where `walk` names the setting that is gone through.
   play.panel = (simulation) => {
     const place = document.querySelector("[data-play]");
     if (!place) return;
@@ -63,7 +72,12 @@
     const form = made("div", { class: "mhp-form", role: "group", "aria-label": "Settings" });
     const picture = made("div", { class: "mhp-picture" });
     const verdict = made("p", { class: "mhp-verdict", role: "status" });
-    const table = made("div", { class: "mhp-scroll", tabindex: "0", role: "region", "aria-label": "The numbers of the picture" });
+    const table = made("div", {
+      class: "mhp-scroll",
+      tabindex: "0",
+      role: "region",
+      "aria-label": "The numbers of the picture",
+    });
     const twin = made("details", {}, made("summary", {}, "The same as a table"), table);
     const buttons = made("div", { class: "mhp-buttons" });
 
@@ -113,11 +127,26 @@
       last = asked;
       picture.replaceChildren(...simulation.draw(result, settings));
       const { head, rows } = simulation.table(result, settings);
-      table.replaceChildren(made("table", { class: "mhp-table" },
-        made("thead", {}, made("tr", {}, ...head.map((words) => made("th", { scope: "col" }, words)))),
-        made("tbody", {}, ...rows.map(([first, ...others]) =>
-          made("tr", {}, made("th", { scope: "row" }, first), ...others.map((words) => made("td", {}, String(words))))))));
-      const said = simulation.verdict(result, settings);
+      table.replaceChildren(
+        made(
+          "table",
+          { class: "mhp-table" },
+          made("thead", {}, made("tr", {}, ...head.map((words) => made("th", { scope: "col" }, words)))),
+          made(
+            "tbody",
+            {},
+            ...rows.map(([first, ...others]) =>
+              made(
+                "tr",
+                {},
+                made("th", { scope: "row" }, first),
+                ...others.map((words) => made("td", {}, firm(words))),
+              ),
+            ),
+          ),
+        ),
+      );
+      const said = firm(simulation.verdict(result, settings));
       if (timer === 0 && verdict.textContent !== said) verdict.textContent = said; // not at each step of a play
     };
 
@@ -154,13 +183,22 @@
       const { id, words } = simulation.walk;
       buttons.append(button(words, step));
       if (!still.matches) buttons.append(begin);
-      buttons.append(button("From the start", () => change(now().find((one) => one.id === id), 0)));
+      buttons.append(
+        button("From the start", () =>
+          change(
+            now().find((one) => one.id === id),
+            0,
+          ),
+        ),
+      );
     }
-    buttons.append(button("As it was", () => {
-      settings = sound(simulation.controls, {});
-      if (timer) stop();
-      show();
-    }));
+    buttons.append(
+      button("As it was", () => {
+        settings = sound(simulation.controls, {});
+        if (timer) stop();
+        show();
+      }),
+    );
     addEventListener("hashchange", () => {
       if (!location.hash.includes("=")) return; // a link to a heading
       settings = sound(simulation.controls, fromAddress());

@@ -19,24 +19,39 @@
 
   // Hidden from a screen reader: it would read numbers without their meaning, and the table has both.
   const canvas = (wide, high, ...children) =>
-    drawn("svg", { class: "mh-fig", viewBox: `0 0 ${wide} ${high}`, "aria-hidden": "true", focusable: "false" }, ...children);
+    drawn(
+      "svg",
+      { class: "mh-fig", viewBox: `0 0 ${wide} ${high}`, "aria-hidden": "true", focusable: "false" },
+      ...children,
+    );
 
   const text = (x, y, words, attributes = {}) => drawn("text", { x, y, class: "mh-s", ...attributes }, words);
 
   // Shares as bars, with a tick where the fair share is. rows: [{ name, share, fair }]
   function bars(rows) {
     const [left, long, row] = [46, 106, 24];
-    return canvas(200, row * rows.length + 4, ...rows.flatMap(({ name, share, fair }, number) => {
-      const y = number * row;
-      const hot = share > 1.5 * fair && share > 0;
-      return [
-        text(0, y + 16, name),
-        drawn("rect", { class: "mh-track", x: left, y: y + 6, width: long, height: 10, rx: 3 }),
-        drawn("rect", { class: hot ? "mh-hotfill" : "mh-okfill", x: left, y: y + 6, width: (long * share).toFixed(1), height: 10, rx: 3 }),
-        drawn("path", { class: "mh-mark", d: `M${(left + long * fair).toFixed(1)} ${y + 3}v16` }),
-        text(200, y + 16, `${Math.round(100 * share)} %`, { "text-anchor": "end" }),
-      ];
-    }));
+    return canvas(
+      200,
+      row * rows.length + 4,
+      ...rows.flatMap(({ name, share, fair }, number) => {
+        const y = number * row;
+        const hot = share > 1.5 * fair && share > 0;
+        return [
+          text(0, y + 16, name),
+          drawn("rect", { class: "mh-track", x: left, y: y + 6, width: long, height: 10, rx: 3 }),
+          drawn("rect", {
+            class: hot ? "mh-hotfill" : "mh-okfill",
+            x: left,
+            y: y + 6,
+            width: (long * share).toFixed(1),
+            height: 10,
+            rx: 3,
+          }),
+          drawn("path", { class: "mh-mark", d: `M${(left + long * fair).toFixed(1)} ${y + 3}v16` }),
+          text(200, y + 16, `${Math.round(100 * share)} %`, { "text-anchor": "end" }),
+        ];
+      }),
+    );
   }
 
   // Lines over time. lines: [{ values: [y], css, dashed }], all as long as each other; marks: [{ at: 0..1, words }].
@@ -45,11 +60,15 @@
     const x = (part) => left + part * (wide - left - 8);
     const y = (value) => base - (Math.min(value, top) / top) * (base - 26);
     const path = (values) =>
-      values.map((value, at) => `${at ? "L" : "M"}${x(at / (values.length - 1)).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+      values
+        .map((value, at) => `${at ? "L" : "M"}${x(at / (values.length - 1)).toFixed(1)} ${y(value).toFixed(1)}`)
+        .join("");
     return canvas(
-      wide, high,
+      wide,
+      high,
       ...bands.map(({ from, to, css }) =>
-        drawn("rect", { class: css, x: x(from), y: 26, width: Math.max(0, x(to) - x(from)), height: base - 26 })),
+        drawn("rect", { class: css, x: x(from), y: 26, width: Math.max(0, x(to) - x(from)), height: base - 26 }),
+      ),
       ...ticks.flatMap(([value, words]) => [
         drawn("path", { class: "mh-grid", d: `M${left} ${y(value)}H${wide - 8}` }),
         text(left - 8, y(value) + 4, words, { "text-anchor": "end" }),
@@ -66,9 +85,22 @@
 
   // What the lines of a chart mean; a line's look is told with a piece of it.
   function legend(entries) {
-    return made("p", { class: "mhp-legend" }, ...entries.map(([css, words]) =>
-      made("span", {}, drawn("svg", { class: "mh-fig", viewBox: "0 0 28 8", "aria-hidden": "true" },
-        drawn("path", { class: css, d: "M1 4H27" })), words)));
+    return made(
+      "p",
+      { class: "mhp-legend" },
+      ...entries.map(([css, words]) =>
+        made(
+          "span",
+          {},
+          drawn(
+            "svg",
+            { class: "mh-fig", viewBox: "0 0 28 8", "aria-hidden": "true" },
+            drawn("path", { class: css, d: "M1 4H27" }),
+          ),
+          words,
+        ),
+      ),
+    );
   }
 
   Object.assign(play, { made, drawn, canvas, text, bars, chart, legend });
