@@ -273,7 +273,7 @@ def _loads(turn: Turn) -> list[Act]:
     return [
         act
         for act in turn.result.acts
-        if (act.kind == "service" and act.word.split()[0] in ("start", "restart", "reload"))
+        if (act.kind == "service" and act.word.split(" ")[0] in ("start", "restart", "reload"))
         or (act.kind == "signal" and act.word in ("HUP", "USR2"))
         or (act.kind == "master" and act.word.startswith("reload"))
     ]

@@ -52,7 +52,7 @@ for path in itertools.islice(paths, 500):
                 secret = b"PRIVATE KEY" in file.read(1 << 20)
         except OSError:
             secret = False
-        print(oct(mode & 0o777)[2:], int(secret), ascii(path))
+        print(oct(mode & 0o777)[2:], int(secret), ascii(path)[:200])
 """
 
 
