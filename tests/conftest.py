@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as of_hypothesis
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -19,6 +21,9 @@ _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 CHROMIUM = Path("/usr/bin/chromium")
 # Tests know the labs as they are written; those of the variants choose a seed.
 os.environ.setdefault("MANYHANDS_SEED", "none")
+# What is found is judged by what it is, not by how busy the machine was.
+of_hypothesis.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+of_hypothesis.load_profile("any machine")
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 
 

@@ -104,7 +104,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     for process in here.started:
         process.kill()
         process.wait()
-    for container in here.containers():
+    for container in here.containers() if here.started else []:
         subprocess.run(["docker", "rm", "--force", container], capture_output=True, check=False)
 
 
