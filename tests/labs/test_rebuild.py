@@ -85,6 +85,7 @@ def test_who_begins_from_scratch_a_second_time_ends_what_served() -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.slow
 def test_a_good_restore_passes_on_docker() -> None:
     got = examined("reference", ON_THE_NEW_MACHINE, engine="docker")
     assert all(one.outcome is Outcome.PASSED for one in got.values()), got
