@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -76,19 +78,10 @@ def _allowed_skips() -> set[str]:
 
 @cache
 def _docker_answers() -> bool:
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        client = docker.from_env(timeout=10)
-    except DockerException:
+    # not by the SDK: its client leaves a socket open where nobody answers, and a later test is blamed for that
+    if shutil.which("docker") is None:
         return False
-    try:
-        return bool(client.ping())
-    except (DockerException, OSError):
-        return False
-    finally:
-        client.close()
+    return subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False).returncode == 0
 
 
 @pytest.fixture(scope="session")
