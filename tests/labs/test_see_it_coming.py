@@ -7,12 +7,13 @@ import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import CONFIG_FOLDER, examine
-from autograder.labs.kinds.alerts import ABOUT, ACCEPTED, PROMISES, QUIET, Seen, alerts
+from autograder.labs.kinds.alerts import ABOUT, ACCEPTED, PROMISES, QUIET, Seen, alerts, observe
 from autograder.labs.kinds.alerts_reading import WHY
 from autograder.labs.kinds.alerts_run import MOST_BYTES, RULES, play
 from autograder.labs.kinds.alerts_scenes import GONE, INCIDENTS, PINNED, SCENES, Scene, scenes
@@ -20,7 +21,9 @@ from autograder.labs.kinds.alerts_scenes import QUIET as DAYS
 from autograder.labs.kinds.alerts_world import STEP_S, in_promtools_words
 from autograder.labs.kinds.kind import Answer, Question
 from autograder.labs.verify import Expected, expectations
+from autograder.stack.engine import EngineError
 from autograder.stack.model import CLIENTS
+from autograder.stack.programs import Program, ProgramResult
 from autograder.stack.running import RunningStack, open_stack
 from autograder.stack.watching import METRICS_PATH, ask_on_node
 from tests.labs.folders import faults
@@ -125,6 +128,25 @@ def test_rules_that_ask_for_very_much_are_not_judged() -> None:
     (verdict,) = examine(LAB, files, checks=["share"])
     assert verdict.outcome == "unjudged"
     assert "at most 32,768 are read" in verdict.observed
+
+
+class WithoutPromtool:
+    """A stack whose machines have no promtool, as Docker's nodes."""
+
+    stack = LAB.stack
+
+    def run_program(self, program: Program) -> ProgramResult:
+        raise EngineError(f"{program.needs} cannot be run on the balancer's machine")
+
+
+@needs_promtool
+def test_where_the_nodes_have_no_promtool_this_machines_sandbox_runs_it() -> None:
+    rules = {RULES: b"groups: []\n"}
+    elsewhere = cast("RunningStack", WithoutPromtool())
+    question = Question(LAB.check("quiet"), elsewhere, (), (), "", 0, lambda: None, lab=LAB, files=rules)
+    seen = observe(question, "")
+    assert set(seen.played.rang) == {*SCENES}
+    assert not seen.played.fault
 
 
 def test_every_promise_is_a_check() -> None:
