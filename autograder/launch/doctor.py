@@ -119,11 +119,11 @@ def _fast_loop() -> Finding:
 
 
 def _prometheus() -> Finding:
-    """Alert rules are judged without it; with it, a lab can show them in Prometheus itself."""
+    """One lab has its rules judged by the ``promtool`` that comes with it; all others go without."""
     program = shutil.which("prometheus")
-    remedy = "no lab needs it; to have it: sudo apt-get install prometheus"
+    remedy = "the lab see-it-coming needs it: sudo apt-get install prometheus"
     if desk.inside():
-        remedy = "no lab needs it, and the desk goes without"
+        remedy = "only the lab see-it-coming needs it, and the desk goes without"
     if program is None:
         return Finding("prometheus", False, "not installed", remedy, needed=False)
     try:
