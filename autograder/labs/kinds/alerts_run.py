@@ -77,7 +77,7 @@ class Played:
 
 def play(running: RunningStack, rules: bytes, scenes: Sequence[Scene]) -> Played:
     """Have promtool check the rules, then play it every scene. Raises :class:`EngineError` where it cannot run."""
-    if shutil.which(_PROMTOOL) is None:  # on Docker, a program is lent this machine's
+    if shutil.which(_PROMTOOL) is None:
         raise EngineError(
             "alert rules cannot be judged here",
             why="promtool, which comes with Prometheus, is not installed",
