@@ -245,7 +245,12 @@ def test_a_prediction_is_summed_saved_and_compared(bare: Shown) -> None:
     fields.last.press("Enter")
     shares = {"app1": 0.2, "app2": 0.2, "app3": 0.2, "app4": 0.4}
     assert shown.orders() == [("predict", {"shares": shares})]
-    shown.change(replace(blank, number=2), frames.piled_up(3, predicted=shares))
+    expect(page.locator(".mh-total")).to_have_text("saving…")  # asked for is not yet done
+    observed = {**blank.observed, "app1": 0.5, "app2": 0.5}
+    shown.change(replace(blank, number=2), replace(blank, number=3, observed=observed))
+    expect(page.locator(".mh-total")).to_have_text("saving…")
+    assert fields.last.input_value() == "40"
+    shown.change(replace(blank, number=3, observed=observed), frames.piled_up(4, predicted=shares))
     expect(page.locator(".mh-guesses")).to_contain_text("observed 94 %")
     expect(page.locator(".mh-total")).to_have_text("saved")
 

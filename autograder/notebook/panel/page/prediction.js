@@ -23,15 +23,19 @@ export function makePrediction(act) {
   const lines = make("div", { class: "guesses" });
   const form = make("form", { novalidate: true }, lines, make("div", { class: "row" }, save, total));
   const { node } = section("prediction", "Your prediction", form);
-  let [rows, names, edited] = [[], "", false];
+  // `known` is what the kernel has written down; `sent` what it was asked to, until it has.
+  let [rows, names, edited, known, sent] = [[], "", false, {}, null];
 
   const filled = () => rows.every((row) => row.field.value !== "" && Number(row.field.value) >= 0);
   const sum = () => rows.reduce((all, row) => all + Number(row.field.value || 0), 0);
   const right = () => sum() >= 99 && sum() <= 101;
   const guesses = () => Object.fromEntries(rows.map((row) => [row.name, Number(row.field.value) / 100]));
 
+  const written = (shares) => Object.entries(shares).every(([name, part]) => Math.abs((known[name] ?? -1) - part) < 1e-3);
+
   function tell() {
     const whole = Math.round(sum() * 10) / 10;
+    if (sent) return write(total, "saving…");
     if (!edited) return write(total, filled() ? "saved" : "What do you expect? Fill in before you look.");
     write(total, `together ${whole} %${right() ? "" : ", should be 100 %"}`);
   }
@@ -39,7 +43,10 @@ export function makePrediction(act) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     edited ||= !filled();
-    if (filled() && right() && act("predict", { shares: guesses() })) edited = false;
+    if (filled() && right() && act("predict", { shares: guesses() })) {
+      edited = false;
+      sent = written(guesses()) ? null : guesses();
+    }
     tell();
   });
 
@@ -49,17 +56,19 @@ export function makePrediction(act) {
       const now = JSON.stringify(frame.servers.map((server) => server.name));
       if (now !== names) {
         names = now;
-        edited = false;
-        rows = frame.servers.map((server) => makeRow(server.name, () => ((edited = true), tell())));
+        [edited, sent] = [false, null];
+        rows = frame.servers.map((server) => makeRow(server.name, () => (([edited, sent] = [true, null]), tell())));
         lines.replaceChildren(...rows.map((row) => row.node));
       } else if (before && before.predicted === frame.predicted && before.observed === frame.observed) {
         return;
       }
+      known = frame.predicted;
+      if (sent && (written(sent) || before?.predicted !== frame.predicted)) sent = null;
       const seen = Object.keys(frame.observed).length > 0;
       for (const row of rows) {
         const [guess, came] = [frame.predicted[row.name], frame.observed[row.name] ?? 0];
         const text = guess === undefined ? "" : String(Math.round(guess * 1000) / 10);
-        if (!edited && row.field.value !== text) row.field.value = text;
+        if (!edited && !sent && row.field.value !== text) row.field.value = text;
         const bare = guess === undefined;
         row.guess.hidden = bare;
         shape(row.guess, "left", `${((guess ?? 0) * 100).toFixed(1)}%`);
