@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autograder.labs.catalogue import LABS
+from autograder.labs.kinds.rollback import _refused
 from autograder.labs.kinds.rollback_history import Repository, UnreadableError
 from autograder.labs.kinds.rollback_world import ENTANGLED, NO_HELP, OUTAGE, World, draw, read_history
 
@@ -111,3 +112,8 @@ def test_a_world_without_its_change_has_every_other_one() -> None:
     text = b"".join(world.wanted.values()).decode()
     assert all(put.strip().splitlines()[-1] in text for change in world.others for _, put in change.edits)
     assert dataclasses.replace(world, named=1).undone != world.undone
+
+
+def test_a_service_that_was_asked_for_nothing_was_not_refused() -> None:
+    assert not _refused("service", "", "1")
+    assert _refused("service", "reload", "1")

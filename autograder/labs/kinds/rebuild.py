@@ -7,28 +7,27 @@ alone where no backup is of use. :mod:`.rebuild_play` does that. Here is only ju
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from autograder.judge.rollback import lost_by_chance
 from autograder.judge.spread import Spread
 from autograder.labs.explain import causes_of, read_findings
 from autograder.labs.kinds.kind import Answer, Kind, Question
+from autograder.labs.kinds.promise import Said, finding, told
 from autograder.labs.kinds.rebuild_play import FOLDER, SCRIPT, Kept, Scene, Turn, play
 from autograder.labs.kinds.rebuild_world import CERTIFICATE, CONFIG, HOPELESS, LOST, BackupSet
 from autograder.labs.kinds.served import listed, unserved
-from autograder.mistakes.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from autograder.labs.lab import Check
+    from autograder.mistakes.finding import Finding
     from autograder.stack.model import Stack
     from autograder.stack.programs import Act
 
 LOADS_AT_MOST: Final = 5
 """The recovery time that the lab states, in starts and reloads: in its story each costs four minutes of twenty."""
-_TAIL: Final = 300
 _OTHERS: Final = 0o077
 _LEAST_LOST: Final = 2
 _LOST_AT: Final = 0.05
@@ -42,50 +41,38 @@ _FAULTS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class _Said:
-    """The answer on one promise: kept or not, what was seen, why, and the mistake of the catalogue that it is."""
-
-    kept: bool
-    observed: str
-    why: str = ""
-    mistake: str = ""
-    guilty: str = ""
-    """A regular expression for the line of the script that did it."""
-
-
-def _serves(scene: Scene) -> _Said:
+def _serves(scene: Scene) -> Said:
     turn = scene.turns[0]
     failed = unserved(turn.arriving)
     if failed:
         state = "HAProxy is not running" if not turn.up else "HAProxy runs"
-        return _Said(False, f"{failed} of {turn.arriving.requests} requests were not served. {state}.", _told(turn))
+        return Said(False, f"{failed} of {turn.arriving.requests} requests were not served. {state}.", _told(turn))
     if unserved(turn.by_tls):
         words = f"Over TLS {unserved(turn.by_tls)} of {turn.by_tls.requests} requests were not served."
-        return _Said(False, words, _told(turn))
+        return Said(False, words, _told(turn))
     if turn.spread.silent:
-        return _Said(False, f"Users are served, but {listed(turn.spread.silent)} answered nothing.", _told(turn))
+        return Said(False, f"Users are served, but {listed(turn.spread.silent)} answered nothing.", _told(turn))
     if turn.spread.spread is Spread.CONCENTRATED:
         share = turn.spread.share[turn.spread.hottest]
-        return _Said(False, f"Users are served, but {turn.spread.hottest} has {share:.0%} of them.", _told(turn))
-    return _Said(True, f"All {turn.arriving.requests} requests were served, and every server had its part of them.")
+        return Said(False, f"Users are served, but {turn.spread.hottest} has {share:.0%} of them.", _told(turn))
+    return Said(True, f"All {turn.arriving.requests} requests were served, and every server had its part of them.")
 
 
-def _newest(scene: Scene) -> _Said:
+def _newest(scene: Scene) -> Said:
     turn, wanted = scene.turns[0], _wanted(scene)
     found = _set_of(scene, turn.files.get(CONFIG, b""), CONFIG)
     if found is None:
         words = f"What lies in {FOLDER}/{CONFIG} is the config of no set." if turn.files else f"{FOLDER} is empty."
-        return _Said(False, words, _told(turn))
+        return Said(False, words, _told(turn))
     if found.fault:
         words = f"The config is that of {found.name}, and that set cannot be used: {_FAULTS[found.fault]}."
-        return _Said(
+        return Said(
             False, words, "Who looks at the traffic before saying yes goes on to the set before it.", "useless-backup"
         )
     if found.name != wanted.name:
         lost, least = scene.world.minutes_lost(found), scene.world.minutes_lost(wanted)
         words = f"The config is that of {found.name}. {wanted.name} can be used, and is {lost - least} minutes newer."
-        return _Said(
+        return Said(
             False,
             words,
             "What was changed between the two is lost, and somebody will have to find out what.",
@@ -94,115 +81,115 @@ def _newest(scene: Scene) -> _Said:
     theirs = turn.files.get(CERTIFICATE, b"")
     if theirs.split() != wanted.files[CERTIFICATE].split():
         words = f"The config is that of {found.name}, the newest set of use. Its {CERTIFICATE} is not restored with it."
-        return _Said(False, words, _told(turn))
-    return _Said(True, f"Config and certificate are those of {wanted.name}, the newest set of use.")
+        return Said(False, words, _told(turn))
+    return Said(True, f"Config and certificate are those of {wanted.name}, the newest set of use.")
 
 
-def _validated(scene: Scene) -> _Said:
+def _validated(scene: Scene) -> Said:
     loads = _loads(scene.turns[0])
     refused = [act for act in loads if _refused(act)]
     if refused:
         words = f"HAProxy was asked to {refused[0].word.split()[0]} with a config that it does not take."
-        return _Said(False, words, _told(scene.turns[0]), "reload-refused", r"systemctl|service|HUP|USR2|reload")
+        return Said(False, words, _told(scene.turns[0]), "reload-refused", r"systemctl|service|HUP|USR2|reload")
     if not loads:
-        return _Said(False, "HAProxy was never started, so nothing was loaded, checked or not.", _told(scene.turns[0]))
-    return _Said(True, f"HAProxy took each of the {len(loads)} configs that it was asked to load.")
+        return Said(False, "HAProxy was never started, so nothing was loaded, checked or not.", _told(scene.turns[0]))
+    return Said(True, f"HAProxy took each of the {len(loads)} configs that it was asked to load.")
 
 
-def _keys(scene: Scene) -> _Said:
+def _keys(scene: Scene) -> Said:
     turn = scene.turns[0]
     secrets = [one for one in turn.kept if one.secret]
     if not secrets:
-        return _Said(False, "There is no private key on the machine, so nobody comes in over TLS.", _told(turn))
+        return Said(False, "There is no private key on the machine, so nobody comes in over TLS.", _told(turn))
     if open_ones := [one for one in secrets if one.mode & _OTHERS]:
         words = f"{listed([_with_mode(one) for one in open_ones[:3]])} can be read by others than its owner."
         why = "Whoever reads a private key can pretend to be the shop, today and with every copy that was made."
-        return _Said(False, words, why, "key-open-to-others", r"\bcp\b|install|tar|rsync|copy|write")
+        return Said(False, words, why, "key-open-to-others", r"\bcp\b|install|tar|rsync|copy|write")
     if unserved(turn.by_tls):
-        return _Said(False, "The keys are closed, and over TLS nobody is served.", _told(turn))
-    return _Said(True, f"{listed([_with_mode(one) for one in secrets[:3]])}: nobody but its owner reads it.")
+        return Said(False, "The keys are closed, and over TLS nobody is served.", _told(turn))
+    return Said(True, f"{listed([_with_mode(one) for one in secrets[:3]])}: nobody but its owner reads it.")
 
 
-def _state(scene: Scene) -> _Said:
+def _state(scene: Scene) -> Said:
     turn, out = scene.turns[0], _wanted(scene).out
     counts = turn.arriving.counts()
     words = f"The state in {_wanted(scene).name} says that {out} was taken out: it sells at last year's prices."
     if not turn.arriving.requests - unserved(turn.arriving):
-        return _Said(False, f"{words} Nobody is served at all.", _told(turn))
+        return Said(False, f"{words} Nobody is served at all.", _told(turn))
     if counts.get(out, 0):
         words += f" It answered {counts[out]} of {turn.arriving.requests} requests."
-        return _Said(False, words, "The new HAProxy was told nothing of it.", "mended-at-runtime-only")
+        return Said(False, words, "The new HAProxy was told nothing of it.", "mended-at-runtime-only")
     if turn.spread.silent:
         words += f" It got nothing, and neither did {listed(turn.spread.silent)}."
-        return _Said(False, words, "Is this the state of the same set as the config?", "state-file-returns")
-    return _Said(True, f"{words} It answered none of {turn.arriving.requests} requests.")
+        return Said(False, words, "Is this the state of the same set as the config?", "state-file-returns")
+    return Said(True, f"{words} It answered none of {turn.arriving.requests} requests.")
 
 
-def _in_time(scene: Scene) -> _Said:
+def _in_time(scene: Scene) -> Said:
     turn = scene.turns[0]
     loads = len(_loads(turn))
     if unserved(turn.arriving):
-        return _Said(False, f"After {loads} starts and reloads users are not served.", _told(turn))
+        return Said(False, f"After {loads} starts and reloads users are not served.", _told(turn))
     words = f"{loads} starts and reloads until users were served; the recovery time allows {LOADS_AT_MOST}."
     why = "Begin with the set that you would like best, and stop when one is good enough."
-    return _Said(loads <= LOADS_AT_MOST, words, "" if loads <= LOADS_AT_MOST else why, "slower-than-promised")
+    return Said(loads <= LOADS_AT_MOST, words, "" if loads <= LOADS_AT_MOST else why, "slower-than-promised")
 
 
-def _tells_the_truth(scenes: Mapping[str, Scene]) -> _Said:
+def _tells_the_truth(scenes: Mapping[str, Scene]) -> Said:
     restored, hopeless = scenes[LOST], scenes[HOPELESS].turns[0]
     turn, wanted = restored.turns[0], _wanted(restored)
     if hopeless.result.ok:
-        return _Said(
+        return Said(
             False,
             "Where no set was of use, the script ended with 0.",
             "Whoever reads that goes home.",
             "says-yes-regardless",
         )
     if hopeless.result.ended_by != "itself":
-        return _Said(False, f"Where no set was of use: {hopeless.result.in_words()}", _told(hopeless))
+        return Said(False, f"Where no set was of use: {hopeless.result.in_words()}", _told(hopeless))
     if not turn.result.ok:
-        return _Said(False, f"Where a set was of use: {turn.result.in_words()}", _told(turn))
+        return Said(False, f"Where a set was of use: {turn.result.in_words()}", _told(turn))
     minutes = restored.world.minutes_lost(wanted)
     last = next((line for line in reversed(turn.result.out.splitlines()) if line.strip()), "")
     if wanted.name not in last:
-        return _Said(False, f"Its last line does not name the set, {wanted.name}: {last[:200]!r}.")
+        return Said(False, f"Its last line does not name the set, {wanted.name}: {last[:200]!r}.")
     if str(minutes) not in re.findall(r"\d+", last.replace(wanted.name, " ")):
         words = f"Its last line does not say how old the set was at the loss, {minutes} minutes: {last[:200]!r}."
-        return _Said(
+        return Said(
             False,
             words,
             "The changes of that time are lost. Somebody must know that, and look for them.",
             "loss-unsaid",
         )
-    return _Said(
+    return Said(
         True, f"It named {wanted.name} and {minutes} minutes, and ended with 0; where none was of use, it did not."
     )
 
 
-def _twice(scene: Scene) -> _Said:
+def _twice(scene: Scene) -> Said:
     once, again = scene.turns
     assert again.quiet is not None  # the second turn of a scene has both
     assert again.meanwhile is not None
     if unserved(once.arriving):
-        return _Said(False, "After the first run users were not served, so there was nothing to keep.", _told(once))
+        return Said(False, "After the first run users were not served, so there was nothing to keep.", _told(once))
     lost = f"{again.meanwhile.failed} of {again.meanwhile.requests} requests failed meanwhile."
     if (again.pid, again.starts) != (once.pid, once.starts):
         words = f"The second run ended HAProxy and started it again, while users were served. {lost}"
-        return _Said(False, words, "", "restart-loses-requests", r"restart|stop|TERM|KILL|USR1")
+        return Said(False, words, "", "restart-loses-requests", r"restart|stop|TERM|KILL|USR1")
     if again.meanwhile.failed > _LEAST_LOST and lost_by_chance(again.quiet, again.meanwhile) < _LOST_AT:
-        return _Said(False, f"In the second run {lost}", _told(again))
+        return Said(False, f"In the second run {lost}", _told(again))
     if again.files != once.files:
-        return _Said(False, "The second run left another config than the first.", _told(again))
+        return Said(False, "The second run left another config than the first.", _told(again))
     useless = [act for act in _loads(again) if _refused(act)]
     if useless or again.spread.silent or again.spread.spread is Spread.CONCENTRATED:
         words = "HAProxy refused what it was asked to load" if useless else "users are not spread any more"
-        return _Said(False, f"The second run did harm: {words}.", _told(again))
+        return Said(False, f"The second run did harm: {words}.", _told(again))
     if not again.result.ok:
-        return _Said(False, f"All was well, and the second run: {again.result.in_words()}", _told(again))
-    return _Said(True, f"The second run changed nothing. {lost}")
+        return Said(False, f"All was well, and the second run: {again.result.in_words()}", _told(again))
+    return Said(True, f"The second run changed nothing. {lost}")
 
 
-_ABOUT: Final[Mapping[str, Callable[[Scene], _Said]]] = {
+_ABOUT: Final[Mapping[str, Callable[[Scene], Said]]] = {
     "serves": _serves,
     "newest": _newest,
     "validated": _validated,
@@ -229,7 +216,7 @@ def rebuild(question: Question) -> Answer:
     said = _tells_the_truth(scenes) if promise == _TRUTH else _ABOUT[promise](scenes[LOST])
     causes: tuple[Finding, ...] = ()
     if not said.kept:
-        causes = (_finding(question, said),) if said.mistake else ()
+        causes = (finding(said, SCRIPT, question.files),) if said.mistake else ()
         causes += _in_the_config(question.running.stack, turn) if promise == "serves" else ()
     sample = turn.arriving
     return Answer(said.kept, said.observed, sample.shares(), sample.requests, sample.failed, causes, said.why)
@@ -239,16 +226,6 @@ def _in_the_config(stack: Stack, turn: Turn) -> tuple[Finding, ...]:
     """What the catalogue reads in the config that was restored, if that can explain the traffic."""
     seen = "skewed" if turn.spread.spread is Spread.CONCENTRATED else "silent"
     return causes_of(seen, read_findings(stack, turn.files)) if turn.up else ()
-
-
-def _finding(question: Question, said: _Said) -> Finding:
-    """The mistake, at the line of the script that made it, if there is one."""
-    lines = question.files.get(SCRIPT, b"").decode(errors="replace").splitlines()
-    found = ((number, line.strip()[:200]) for number, line in enumerate(lines, 1) if not line.lstrip().startswith("#"))
-    pattern = re.compile(said.guilty or r"(?!)")
-    number, quote = next(((number, line) for number, line in found if pattern.search(line)), (0, ""))
-    match = pattern.search(quote)
-    return Finding(said.mistake, "", SCRIPT, number, quote, match.span() if match else (0, 0), said.observed, said.why)
 
 
 def _wanted(scene: Scene) -> BackupSet:
@@ -288,9 +265,7 @@ def _with_mode(one: Kept) -> str:
 
 
 def _told(turn: Turn) -> str:
-    """How the script ended, and what it said last."""
-    said = " ".join((turn.result.err.strip() or turn.result.out.strip())[-_TAIL:].split())
-    return f"{SCRIPT}: {turn.result.in_words()}" + (f" It said last: {said}" if said else "")
+    return told(SCRIPT, turn.result)
 
 
 KIND = Kind(rebuild, own_stack=True, settings={"promise": "serves"}, observe=play, scenes=scenes_of)

@@ -5,26 +5,21 @@ The script is a stranger's. It runs only in the twin's sandbox, on the balancer'
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from autograder.judge.rollback import Failures
 from autograder.judge.spread import SpreadVerdict, judge_spread
 from autograder.labs.kinds.rebuild_world import LOST, World, draw
-from autograder.labs.kinds.rollback_play import lost_in
+from autograder.labs.kinds.users import QUIET, met, users_coming, visit
 from autograder.labs.programs import Asked, program_of
 from autograder.stack.engine import EngineError
 from autograder.stack.model import Door
 from autograder.stack.programs import Limits, Program
-from autograder.traffic.clients import population
-from autograder.traffic.send import send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from autograder.judge.rollback import Failures
     from autograder.labs.kinds.kind import Question
     from autograder.stack.programs import ProgramResult
     from autograder.stack.running import RunningStack
@@ -34,13 +29,8 @@ SCRIPT: Final = "restore.sh"
 FOLDER: Final = "/etc/haproxy"
 LIMITS: Final = Limits(wall_s=90, cpu_s=20)
 _TLS_PORT: Final = 443
-_RATE: Final = 40.0
-"""Requests a second from users who keep coming."""
-_BATCH: Final = 20
-_QUIET: Final = 80
 _LOOK: Final = 240
 _TLS_LOOK: Final = 12
-_PATIENCE_S: Final = 20.0
 _MODES: Final = """
 import itertools, os, stat, sys
 paths = (os.path.join(at, name) for top in sys.argv[1:] for at, _, names in os.walk(top) for name in names)
@@ -122,14 +112,11 @@ class _Player:
         result = self._run()
         balancer = self.running.stack.balancer.name
         state = self.running.machines.state(balancer)
-        arriving = self._send(_LOOK, 2)
-        by_tls = self._send(_TLS_LOOK, 3, tls=True)
+        arriving = visit(self.running, self._door(), _LOOK, 2)
+        by_tls = visit(self.running, self._door(tls=True), _TLS_LOOK, 3)
         wanted = self.world.wanted
         serving = [name for name in self.world.servers if wanted is None or name != wanted.out]
         spread = judge_spread(arriving, dict.fromkeys(serving, 1 / len(serving)), unit="request")
-        met = None
-        if meanwhile is not None:
-            met = Failures(sum(one.requests for one in meanwhile), sum(map(lost_in, meanwhile)))
         return Turn(
             result,
             self.running.balancer(balancer).on_disk(),
@@ -141,14 +128,14 @@ class _Player:
             by_tls,
             spread,
             quiet,
-            met,
+            None if meanwhile is None else met(meanwhile),
         )
 
     def again(self) -> Turn:
         """The same once more, while users come."""
-        before = self._send(_QUIET, 1)
-        with self._users() as seen:
-            return self.turn(Failures(before.requests, lost_in(before)), seen)
+        before = visit(self.running, self._door(), QUIET, 1)
+        with users_coming(self.running, self._door()) as seen:
+            return self.turn(met([before]), seen)
 
     def _run(self) -> ProgramResult:
         asked = Asked(
@@ -160,17 +147,7 @@ class _Player:
         )
         program = program_of(asked, self.files, self.beside)
         assert program is not None  # the examiner does not ask about files that are missing
-        given = self.world.given()
-        return self.running.run_program(
-            Program(
-                program.argv,
-                program.files,
-                read_only=given,
-                writable=program.writable,
-                limits=program.limits,
-                needs=program.needs,
-            )
-        )
+        return self.running.run_program(replace(program, read_only=self.world.given()))
 
     def _kept(self) -> tuple[Kept, ...]:
         """Every file of the balancer's folders. Its own paths are the learner's words: they come quoted."""
@@ -182,33 +159,6 @@ class _Player:
         rows = (line.split(" ", 2) for line in result.out.splitlines())
         return tuple(Kept(path.strip("'\""), int(mode, 8), secret == "1") for mode, secret, path in rows)
 
-    def _send(self, requests: int, seed: int, rate: float | None = None, *, tls: bool = False) -> Sample:
+    def _door(self, *, tls: bool = False) -> Door:
         balancer = self.running.stack.balancer
-        port = _TLS_PORT if tls else balancer.port
-        door = Door(self.running.machines.address(balancer.name), port, tls=tls)
-        people = population("many")
-        plan = people.browse(requests, seed=seed)
-        return send(self.running, people, plan, concurrency=8, rate=rate, timeout=_PATIENCE_S, door=door)
-
-    @contextmanager
-    def _users(self) -> Iterator[list[Sample]]:
-        """Users who keep coming until it is over; what they met."""
-        over, begun = threading.Event(), threading.Event()
-        seen: list[Sample] = []
-
-        def come() -> None:
-            try:
-                while not over.is_set():
-                    seen.append(self._send(_BATCH, len(seen), _RATE))
-                    begun.set()
-            finally:
-                begun.set()
-
-        with ThreadPoolExecutor(1, "users") as pool:
-            coming = pool.submit(come)
-            try:
-                begun.wait()
-                yield seen
-            finally:
-                over.set()
-            coming.result()
+        return Door(self.running.machines.address(balancer.name), _TLS_PORT if tls else balancer.port, tls=tls)

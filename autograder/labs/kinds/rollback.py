@@ -7,18 +7,16 @@ once more; and alone in two worlds where a rollback cannot succeed.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from autograder.judge.rollback import Failures, lost_by_chance
 from autograder.judge.spread import Spread
 from autograder.labs.kinds.kind import Answer, Kind, Question
+from autograder.labs.kinds.promise import Said, finding, told
 from autograder.labs.kinds.rollback_history import Repository, UnreadableError
 from autograder.labs.kinds.rollback_play import DRAINED, SCRIPT, TAKEN_OUT, Scene, Turn, play
 from autograder.labs.kinds.rollback_world import ENTANGLED, NO_HELP, OUTAGE
 from autograder.labs.kinds.served import listed
-from autograder.mistakes.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from autograder.labs.lab import Check
     from autograder.stack.proxies.proxy import ServerNow
 
-_TAIL: Final = 300
 _SHORT: Final = 7
 """Digits of a commit's name that are enough to name it."""
 _OUT: Final = ("MAINT", "DRAIN")
@@ -35,19 +32,7 @@ _LOST_AT: Final = 0.05
 """Requests do not fail here while nobody does anything, so a handful that do are not chance."""
 
 
-@dataclass(frozen=True)
-class _Said:
-    """The answer on one promise: kept or not, what was seen, why, and the mistake of the catalogue that it is."""
-
-    kept: bool
-    observed: str
-    why: str = ""
-    mistake: str = ""
-    guilty: str = ""
-    """A regular expression for the line of the script that did it."""
-
-
-def _only_the_bad(scene: Scene) -> _Said:
+def _only_the_bad(scene: Scene) -> Said:
     turn = scene.turns[0]
     wanted, found = _plain(scene.world.wanted), _plain(turn.after.files)
     still = any(put and _has(found, put) for _, put in scene.world.undone.edits)
@@ -59,137 +44,137 @@ def _only_the_bad(scene: Scene) -> _Said:
     ]
     bad = scene.world.undone.message.splitlines()[0]
     if still:
-        return _Said(False, f"The bad change ({bad}) is still in the config on {turn.balancer}.", _told(turn))
+        return Said(False, f"The bad change ({bad}) is still in the config on {turn.balancer}.", _told(turn))
     if lost:
         words = f"The bad change ({bad}) is undone, and so {_are(len(lost))}: {'; '.join(lost)}."
         why = "A rollback undoes one change. Going back to an earlier version undoes everything that came after it."
-        return _Said(False, words, why)
+        return Said(False, words, why)
     missing = sorted(path for path in wanted if found.get(path) != wanted[path])
     if missing:
         words = f"{listed(missing)} on {turn.balancer} is neither the old version nor the one without the bad change."
-        return _Said(False, words, _told(turn))
-    return _Said(True, f"Only {bad!r} was undone; {len(scene.world.others)} other changes are still there.")
+        return Said(False, words, _told(turn))
+    return Said(True, f"Only {bad!r} was undone; {len(scene.world.others)} other changes are still there.")
 
 
-def _history(scene: Scene) -> _Said:
+def _history(scene: Scene) -> Said:
     turn = scene.turns[0]
     repository = Repository(turn.after.git)
     if not repository.branch:
         words = "No branch is checked out any more (git calls this a detached HEAD)."
-        return _Said(False, words, "What the next person commits there belongs to no branch, and is lost.")
+        return Said(False, words, "What the next person commits there belongs to no branch, and is lost.")
     try:
         commits = repository.commits(repository.tip(repository.branch))
         committed = repository.files(next(iter(commits.values())).tree)
     except UnreadableError as error:
-        return _Said(False, f"The history cannot be read: {error}.", _told(turn))
+        return Said(False, f"The history cannot be read: {error}.", _told(turn))
     if scene.names[-1] not in commits:
         words = f"The commit {scene.names[-1][:_SHORT]}, which was the last, is no longer part of the history."
-        return _Said(False, words, "Who reads the history tomorrow cannot see what ran at 10:15, or what changed it.")
+        return Said(False, words, "Who reads the history tomorrow cannot see what ran at 10:15, or what changed it.")
     if any(turn.after.files.get(path) != content for path, content in committed.items()):
         words = "What lies on disk is not what was committed."
-        return _Said(False, words, "The next person who commits, or pulls, brings back what is in git.")
+        return Said(False, words, "The next person who commits, or pulls, brings back what is in git.")
     new = [commit for name, commit in commits.items() if name not in scene.names]
     if not new:
-        return _Said(False, "Nothing was committed: the history does not say that anything was undone.", _told(turn))
+        return Said(False, "Nothing was committed: the history does not say that anything was undone.", _told(turn))
     said = [" ".join(commit.message.split()) for commit in new]
     if not any(scene.named[:_SHORT] in message for message in said):
-        return _Said(False, f"No message names the commit that was undone ({scene.named[:_SHORT]}): {said[0]!r}.")
+        return Said(False, f"No message names the commit that was undone ({scene.named[:_SHORT]}): {said[0]!r}.")
     if not any(scene.world.reason in message for message in said):
         words = f"No message says why. The reason that was given is {scene.world.reason!r}."
-        return _Said(False, words, f"The message is {said[0][:200]!r}.")
-    return _Said(True, f"{len(new)} new commit on {repository.branch}, with the reason; the old ones are all there.")
+        return Said(False, words, f"The message is {said[0][:200]!r}.")
+    return Said(True, f"{len(new)} new commit on {repository.branch}, with the reason; the old ones are all there.")
 
 
-def _validated(scene: Scene) -> _Said:
+def _validated(scene: Scene) -> Said:
     turn = scene.turns[0]
     served = turn.arriving.failed < turn.arriving.requests
     refused = [act for act in turn.result.acts if _refused(act.kind, act.word, act.answer)]
     builds_on = next(change for change in scene.world.others if change.role == "builds-on")
     begin = f"Without the named change the config does not hold: {builds_on.message.splitlines()[0]!r} builds on it."
     if not served:
-        return _Said(False, f"{begin} {turn.balancer} no longer takes connections.", _told(turn))
+        return Said(False, f"{begin} {turn.balancer} no longer takes connections.", _told(turn))
     if refused:
         words = f"{begin} The script asked for a {refused[0].word.split()[0]} all the same, and HAProxy refused."
-        return _Said(False, words, _told(turn), "reload-refused", r"reload|restart|USR2|HUP")
+        return Said(False, words, _told(turn), "reload-refused", r"reload|restart|USR2|HUP")
     if not scene.holds:
         words = f"{begin} That config was left on disk: the next start of {turn.balancer} would fail."
-        return _Said(False, words, _told(turn))
+        return Said(False, words, _told(turn))
     if any(put and not _has(_plain(turn.after.files), put) for _, put in builds_on.edits):
-        return _Said(False, f"{begin} The script took that away as well, and asked nobody.", _told(turn))
+        return Said(False, f"{begin} The script took that away as well, and asked nobody.", _told(turn))
     if turn.result.ok:
-        return _Said(False, f"{begin} The script ended with 0, as if all were well.", _told(turn))
+        return Said(False, f"{begin} The script ended with 0, as if all were well.", _told(turn))
     if turn.after.differs:
-        return _Said(False, f"{begin} What runs on {turn.balancer} is no longer what lies on its disk.", _told(turn))
-    return _Said(True, f"{begin} The script said no, and left what ran on disk and in the workers.")
+        return Said(False, f"{begin} What runs on {turn.balancer} is no longer what lies on its disk.", _told(turn))
+    return Said(True, f"{begin} The script said no, and left what ran on disk and in the workers.")
 
 
-def _reloaded(scene: Scene) -> _Said:
+def _reloaded(scene: Scene) -> Said:
     for turn in scene.turns:
         ended = turn.after.pid is None
         if ended or (turn.after.pid, turn.after.starts) != (turn.before.pid, turn.before.starts):
             words = f"HAProxy on {turn.balancer} was {'ended' if ended else 'restarted'}."
             why = "Between the end and the new start nobody listens, and every request in work is cut off."
-            return _Said(False, words, why, "restart-loses-requests", r"restart|stop|TERM|KILL|USR1")
+            return Said(False, words, why, "restart-loses-requests", r"restart|stop|TERM|KILL|USR1")
     unloaded = [turn.balancer for turn in scene.turns[:1] if not _loads(turn)]
     if unloaded:
-        return _Said(False, f"No reload was asked for on {unloaded[0]}.", _told(scene.turns[0]), "written-not-loaded")
-    return _Said(True, "HAProxy's main process is the same as before; it was reloaded.")
+        return Said(False, f"No reload was asked for on {unloaded[0]}.", _told(scene.turns[0]), "written-not-loaded")
+    return Said(True, "HAProxy's main process is the same as before; it was reloaded.")
 
 
-def _nothing_lost(scene: Scene) -> _Said:
+def _nothing_lost(scene: Scene) -> Said:
     for turn in scene.turns[:2]:
         if turn.arriving.failed == turn.arriving.requests:
-            return _Said(False, f"After the script every request to {turn.balancer} fails.", _told(turn))
+            return Said(False, f"After the script every request to {turn.balancer} fails.", _told(turn))
     quiet, meanwhile = _together([t.quiet for t in scene.turns]), _together([t.meanwhile for t in scene.turns])
     words = f"{meanwhile.failed} of {meanwhile.requests} requests failed while the script ran."
     if meanwhile.failed > _LEAST_LOST and lost_by_chance(quiet, meanwhile) < _LOST_AT:
-        return _Said(False, words, "Users were on their way while the balancer did not listen, or sent them nowhere.")
+        return Said(False, words, "Users were on their way while the balancer did not listen, or sent them nowhere.")
     if not _loads(scene.turns[0]):
-        return _Said(False, f"{words} But nothing was reloaded, so nothing could be lost.", _told(scene.turns[0]))
-    return _Said(True, words)
+        return Said(False, f"{words} But nothing was reloaded, so nothing could be lost.", _told(scene.turns[0]))
+    return Said(True, words)
 
 
-def _runs_what_lies_there(scene: Scene) -> _Said:
+def _runs_what_lies_there(scene: Scene) -> Said:
     turn = scene.turns[0]
     if turn.after.pid is None:
-        return _Said(False, f"Nothing runs on {turn.balancer}.", _told(turn))
+        return Said(False, f"Nothing runs on {turn.balancer}.", _told(turn))
     if turn.after.differs:
         words = f"The workers on {turn.balancer} carry another config than the one that lies on disk."
-        return _Said(False, words, _told(turn), "written-not-loaded")
+        return Said(False, words, _told(turn), "written-not-loaded")
     if _plain(turn.after.files) == _plain(turn.before.files):
-        return _Said(False, f"On {turn.balancer} lies, and runs, what was there before.", _told(turn))
-    return _Said(True, f"The workers on {turn.balancer} read exactly the files that lie on disk.")
+        return Said(False, f"On {turn.balancer} lies, and runs, what was there before.", _told(turn))
+    return Said(True, f"The workers on {turn.balancer} read exactly the files that lie on disk.")
 
 
-def _state_cleared(scene: Scene) -> _Said:
+def _state_cleared(scene: Scene) -> Said:
     turn, drained = scene.turns[0], _number(scene, DRAINED)
     now, later = _server(turn.after.servers, drained), _server(scene.reloaded, drained)
     words = f"At 10:45 somebody set the weight of {drained} to nothing, over the Runtime API, and saved the state."
     if now is None or now.weight == 0 or turn.arriving.counts().get(drained, 0) == 0:
         why = f"After the script {drained} answered none of {turn.arriving.requests} requests. {_told(turn)}"
-        return _Said(False, words, why.strip(), "state-file-returns")
+        return Said(False, words, why.strip(), "state-file-returns")
     if later is None or later.weight == 0 or later.status in _OUT:
         why = f"It was put right, and one more reload brought it back: the saved state is still there. {_told(turn)}"
-        return _Said(False, words, why.strip(), "state-file-returns")
-    return _Said(True, f"{words} It has its weight again, also after one more reload.")
+        return Said(False, words, why.strip(), "state-file-returns")
+    return Said(True, f"{words} It has its weight again, also after one more reload.")
 
 
-def _servers_back(scene: Scene) -> _Said:
+def _servers_back(scene: Scene) -> Said:
     turn, taken = scene.turns[0], _number(scene, TAKEN_OUT)
     words = f"At 10:40 {taken} had crashed, and somebody took it out. It has been running again since 10:42."
     answered = turn.arriving.counts().get(taken, 0)
     later = _server(scene.reloaded, taken)
     if not answered:
-        return _Said(False, f"{words} It answered none of {turn.arriving.requests} requests.", _told(turn))
+        return Said(False, f"{words} It answered none of {turn.arriving.requests} requests.", _told(turn))
     if later is None or later.status in _OUT:
-        return _Said(False, f"{words} It was back, and one more reload took it out again.", _told(turn))
+        return Said(False, f"{words} It was back, and one more reload took it out again.", _told(turn))
     silent = [name for name in scene.turns[0].spread.silent if name != _number(scene, DRAINED)]
     if silent:
-        return _Said(False, f"{words} It is back; {listed(silent)} got nothing.", _told(turn))
-    return _Said(True, f"{words} It answered {answered} of {turn.arriving.requests} requests.")
+        return Said(False, f"{words} It is back; {listed(silent)} got nothing.", _told(turn))
+    return Said(True, f"{words} It answered {answered} of {turn.arriving.requests} requests.")
 
 
-def _tells_the_truth(scenes: Mapping[str, Scene]) -> _Said:
+def _tells_the_truth(scenes: Mapping[str, Scene]) -> Said:
     healed, hopeless = scenes[OUTAGE].turns[0], scenes[NO_HELP].turns[0]
     dead = scenes[NO_HELP].world.dead
     world = f"{dead} is dead and stays so" if dead else "the change that was named is not the cause"
@@ -199,35 +184,33 @@ def _tells_the_truth(scenes: Mapping[str, Scene]) -> _Said:
         share = hopeless.spread.share.get(hottest, 0.0)
         seen = f"{hottest} still has {share:.0%} of the requests" if not dead else f"{dead} answers nothing"
         why = "It ended with 0. Whoever reads that goes home."
-        return _Said(False, f"In a world where {world}, {seen}, and the script said that all is well.", why)
+        return Said(False, f"In a world where {world}, {seen}, and the script said that all is well.", why)
     if hopeless.result.ended_by != "itself":
-        return _Said(False, f"In a world where {world}: {hopeless.result.in_words()}", _told(hopeless))
+        return Said(False, f"In a world where {world}: {hopeless.result.in_words()}", _told(hopeless))
     if not healed.result.ok:
         state = "and all servers had their share" if well else "and the outage was not over"
-        return _Said(False, f"Where it could succeed: {healed.result.in_words()} Not 0, {state}.", _told(healed))
+        return Said(False, f"Where it could succeed: {healed.result.in_words()} Not 0, {state}.", _told(healed))
     if not well:
-        return _Said(False, f"It ended with 0, and {_uneven(healed)}.", _told(healed))
-    return _Said(
-        True, f"It ended with 0 where the outage was over, and with {hopeless.result.exit_code} where {world}."
-    )
+        return Said(False, f"It ended with 0, and {_uneven(healed)}.", _told(healed))
+    return Said(True, f"It ended with 0 where the outage was over, and with {hopeless.result.exit_code} where {world}.")
 
 
-def _twice(scene: Scene) -> _Said:
+def _twice(scene: Scene) -> Said:
     once, again = scene.turns[0], scene.turns[2]
     if _plain(once.after.files) != _plain(scene.world.wanted):
-        return _Said(False, "The first run did not bring the right config, so there was nothing to keep.", _told(once))
+        return Said(False, "The first run did not bring the right config, so there was nothing to keep.", _told(once))
     if _plain(again.after.files) != _plain(once.after.files):
         bad = any(_has(_plain(again.after.files), put) for _, put in scene.world.undone.edits if put)
         words = "The second run brought the bad change back." if bad else "The second run changed the config again."
-        return _Said(False, words, _told(again), "rolled-back-to-bad" if bad else "")
+        return Said(False, words, _told(again), "rolled-back-to-bad" if bad else "")
     if again.after.differs:
-        return _Said(False, "After the second run, what runs is not what lies on disk.", _told(again))
+        return Said(False, "After the second run, what runs is not what lies on disk.", _told(again))
     if not again.result.ok:
-        return _Said(False, f"The second run did not end with 0. {again.result.in_words()}", _told(again))
-    return _Said(True, "The second run changed nothing, and said that all is well.")
+        return Said(False, f"The second run did not end with 0. {again.result.in_words()}", _told(again))
+    return Said(True, "The second run changed nothing, and said that all is well.")
 
 
-def _both(scene: Scene) -> _Said:
+def _both(scene: Scene) -> Said:
     first, second = scene.turns[:2]
     words = f"On {second.balancer} the change was already undone in git by hand, and nobody reloaded."
     for turn in (first, second):
@@ -235,15 +218,15 @@ def _both(scene: Scene) -> _Said:
         if not right or turn.after.differs:
             state = "lies another config than the right one" if not right else "the right config lies on disk, unread"
             other = "; on the other balancer all is well" if turn is second else ""
-            return _Said(False, f"{words} On {turn.balancer} {state}{other}.", _told(turn), "one-of-two-balancers")
+            return Said(False, f"{words} On {turn.balancer} {state}{other}.", _told(turn), "one-of-two-balancers")
         if turn.spread.spread is Spread.CONCENTRATED or turn.spread.silent:
-            return _Said(False, f"{words} On {turn.balancer} {_uneven(turn)}.", _told(turn), "one-of-two-balancers")
+            return Said(False, f"{words} On {turn.balancer} {_uneven(turn)}.", _told(turn), "one-of-two-balancers")
     if not second.result.ok:
-        return _Said(False, f"{words} On {second.balancer}: {second.result.in_words()}", _told(second))
-    return _Said(True, f"{words} Both balancers run the same config, and spread.")
+        return Said(False, f"{words} On {second.balancer}: {second.result.in_words()}", _told(second))
+    return Said(True, f"{words} Both balancers run the same config, and spread.")
 
 
-_ABOUT: Final[Mapping[str, tuple[str, Callable[[Scene], _Said]]]] = {
+_ABOUT: Final[Mapping[str, tuple[str, Callable[[Scene], Said]]]] = {
     "only-the-bad": (OUTAGE, _only_the_bad),
     "history": (OUTAGE, _history),
     "validated": (ENTANGLED, _validated),
@@ -276,19 +259,9 @@ def rollback(question: Question) -> Answer:
     else:
         scene, judge = _ABOUT[promise]
         said, turn = judge(scenes[scene]), scenes[scene].turns[0]
-    causes = () if said.kept or not said.mistake else (_finding(question, said),)
+    causes = () if said.kept or not said.mistake else (finding(said, SCRIPT, question.files),)
     sample = turn.arriving
     return Answer(said.kept, said.observed, sample.shares(), sample.requests, sample.failed, causes, said.why)
-
-
-def _finding(question: Question, said: _Said) -> Finding:
-    """The mistake, at the line of the script that made it, if there is one."""
-    lines = question.files.get(SCRIPT, b"").decode(errors="replace").splitlines()
-    pattern = re.compile(said.guilty or r"(?!)")
-    found = ((number, line.strip()[:200]) for number, line in enumerate(lines, 1) if not line.lstrip().startswith("#"))
-    number, quote = next(((number, line) for number, line in found if pattern.search(line)), (0, ""))
-    match = pattern.search(quote)
-    return Finding(said.mistake, "", SCRIPT, number, quote, match.span() if match else (0, 0), said.observed, said.why)
 
 
 def _plain(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -324,7 +297,7 @@ def _loads(turn: Turn) -> bool:
 def _refused(kind: str, word: str, answer: str) -> bool:
     """Whether HAProxy was asked to load what it cannot."""
     if kind == "service":
-        return word.split()[0] in ("reload", "restart", "start") and not answer.startswith("0")
+        return word.split(" ")[0] in ("reload", "restart", "start") and not answer.startswith("0")
     return kind == "master" and "Success=0" in answer
 
 
@@ -345,10 +318,7 @@ def _are(count: int) -> str:
 
 
 def _told(turn: Turn) -> str:
-    """How the script ended, and what it said last."""
-    said = (turn.result.err.strip() or turn.result.out.strip())[-_TAIL:]
-    quoted = " ".join(said.split())
-    return f"{SCRIPT} on {turn.balancer}: {turn.result.in_words()}" + (f" It said last: {quoted}" if quoted else "")
+    return told(f"{SCRIPT} on {turn.balancer}", turn.result)
 
 
 KIND = Kind(rollback, own_stack=True, settings={"promise": "only-the-bad"}, observe=play, scenes=scenes_of)

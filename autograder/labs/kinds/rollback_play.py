@@ -5,27 +5,23 @@ The script is a stranger's. It runs only in the twin's sandbox, on the machine o
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from autograder.judge.rollback import Failures
 from autograder.judge.spread import SpreadVerdict, judge_spread
 from autograder.labs.kinds.rollback_world import OUTAGE, World, draw, read_history
+from autograder.labs.kinds.users import QUIET, met, users_coming, visit
 from autograder.labs.programs import Asked, run_asked
 from autograder.stack.balancing import config_only
 from autograder.stack.engine import EngineError, NodeDownError
 from autograder.stack.model import Door
 from autograder.stack.programs import Limits, Program
 from autograder.stack.proxies.haproxy import HAProxy
-from autograder.traffic.clients import population
-from autograder.traffic.send import send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from autograder.judge.rollback import Failures
     from autograder.labs.kinds.kind import Question
     from autograder.stack.programs import ProgramResult
     from autograder.stack.proxies.proxy import ServerNow
@@ -41,12 +37,7 @@ TAKEN_OUT: Final = 1
 DRAINED: Final = 2
 """Number of the one whose weight somebody set to nothing by hand."""
 LIMITS: Final = Limits(wall_s=90, cpu_s=20)
-_RATE: Final = 40.0
-"""Requests a second from users who keep coming."""
-_BATCH: Final = 20
-_QUIET: Final = 80
 _LOOK: Final = 200
-_PATIENCE_S: Final = 20.0
 _MAKE: Final = """
 set -e
 cd /etc/haproxy
@@ -197,17 +188,15 @@ class _Player:
             where=balancer,
         )
         before = self._look(balancer)
-        quiet = self._send(balancer, _QUIET, 1)
-        with self._users(balancer) as seen:
+        door = self._door(balancer)
+        quiet = visit(self.running, door, QUIET, 1)
+        with users_coming(self.running, door) as seen:
             result = run_asked(self.running, asked, self.files, self.beside)
         assert result is not None  # the examiner does not ask about files that are missing
         after = self._look(balancer)
-        arriving = self._send(balancer, _LOOK, 2)
+        arriving = visit(self.running, door, _LOOK, 2)
         spread = judge_spread(arriving, self.running.stack.fair_shares(), unit="request")
-        meanwhile = Failures(sum(one.requests for one in seen), sum(map(lost_in, seen)))
-        return Turn(
-            balancer, result, before, after, Failures(quiet.requests, lost_in(quiet)), meanwhile, arriving, spread
-        )
+        return Turn(balancer, result, before, after, met([quiet]), met(seen), arriving, spread)
 
     def reloaded(self, balancer: str) -> tuple[ServerNow, ...]:
         """The servers after one more reload, as tomorrow's change will bring."""
@@ -235,38 +224,6 @@ class _Player:
             saved=saved.decode(errors="replace"),
         )
 
-    def _send(self, balancer: str, requests: int, seed: int, rate: float | None = None) -> Sample:
+    def _door(self, balancer: str) -> Door:
         one = next(other for other in self.running.stack.balancers if other.name == balancer)
-        door = Door(self.running.machines.address(balancer), one.port)
-        people = population("many")
-        plan = people.browse(requests, seed=seed)
-        return send(self.running, people, plan, concurrency=8, rate=rate, timeout=_PATIENCE_S, door=door)
-
-    @contextmanager
-    def _users(self, balancer: str) -> Iterator[list[Sample]]:
-        """Users who keep coming until it is over; what they met."""
-        over, begun = threading.Event(), threading.Event()
-        seen: list[Sample] = []
-
-        def come() -> None:
-            try:
-                while not over.is_set():
-                    seen.append(self._send(balancer, _BATCH, len(seen), _RATE))
-                    begun.set()
-            finally:
-                begun.set()
-
-        with ThreadPoolExecutor(1, "users") as pool:
-            coming = pool.submit(come)
-            try:
-                begun.wait()
-                yield seen
-            finally:
-                over.set()
-            coming.result()
-
-
-def lost_in(sample: Sample) -> int:
-    """Requests that got no page. One that waited too long is this machine's business, unless many did."""
-    late = sample.failures.get("timeout", 0)
-    return sample.failed - (late if late < sample.requests / 4 else 0)
+        return Door(self.running.machines.address(balancer), one.port)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from autograder.judge.spread import judge_spread
-from autograder.labs.kinds.rollback_play import lost_in
+from autograder.labs.kinds.users import met
 from autograder.labs.programs import Asked, program_of
 from autograder.stack.balancing import config_only
 from autograder.stack.conduct import Conduct
@@ -193,7 +193,7 @@ class _Player:
             asked_after=asked_after,
             restored=runs and len(self.releases) > 1 and _same(on_disk, self.releases[-2]),
             untouched=runs and _same(on_disk, self.releases[-1]),
-            lost=sum(map(lost_in, samples)),
+            lost=met(samples).failed,
             sent=sum(sample.requests for sample in samples),
             last=last,
             spread=judge_spread(last, running.stack.fair_shares(), unit="request"),
