@@ -116,14 +116,13 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def chosen(asked: Sequence[str], known: Sequence[str], default: str, thing: str) -> tuple[str, ...]:
-    """What ``--clients`` or ``--state`` name, ``all`` and nothing included. Raises :class:`ManyHandsError`."""
+def chosen(asked: Sequence[str], known: Sequence[str], thing: str) -> tuple[str, ...]:
+    """What ``--clients`` or ``--state`` name, ``all`` included. Raises :class:`ManyHandsError`."""
     for word in asked:
         if word not in (*known, "all"):
             close = nearest(word, known)
             remedy = f"did you mean {close}?" if close else f"use one of: {', '.join(known)}, all"
             raise ManyHandsError(f"there is no {thing} called {word!r}", remedy=remedy)
-    asked = asked or (default,)
     return tuple(known) if "all" in asked else tuple(dict.fromkeys(asked))
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from autograder.verbs.verb import Engine, HAProxy, Json, Nginx, programs, say, show, verb
 
-_CLIENTS = "Who sends: a population, or all; may be given several times (many)."
-_STATES = "What has just happened: a state, or all; may be given several times (all-up)."
+if TYPE_CHECKING:
+    from autograder.inspect.inspection import Wishes
+
+_CLIENTS = "Who sends: a population, or all; may be given several times"
+_STATES = "What has just happened: a state, or all; may be given several times"
 _CAPACITY = "What a server can do against the others, as SERVER=NUMBER; may be given several times."
 
 
@@ -61,8 +65,8 @@ def inspect(
     proxy: Annotated[
         Literal["nginx", "haproxy"] | None, Parameter(show_default=False, help="Which balancer reads it, if unclear.")
     ] = None,
-    clients: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CLIENTS)] = (),
-    state: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_STATES)] = (),
+    clients: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=f"{_CLIENTS} (many).")] = (),
+    state: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=f"{_STATES} (all-up).")] = (),
     capacity: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CAPACITY)] = (),
     engine: Engine = "local",
     nginx: Nginx = None,
@@ -102,18 +106,9 @@ def inspect(
         show(mistake_page(help_mistake))
         return 0
     from autograder.inspect import command
-    from autograder.inspect.inspection import Wishes
-    from autograder.stack.model import POPULATIONS
-    from autograder.traffic.states import STATES
 
-    wishes = Wishes(
-        command.chosen(clients, POPULATIONS, "many", "population"),
-        command.chosen(state, STATES, "all-up", "state"),
-        engine,
-        command.capacities(capacity),
-        programs(nginx, haproxy),
-        static_only,
-    )
+    clients, state = clients or ("many",), state or ("all-up",)
+    wishes = replace(_wishes(clients, state, capacity, engine, nginx, haproxy), static=static_only)
     return command.run(config, proxy or "", wishes, show, "json" if json_ else format_)
 
 
@@ -129,8 +124,8 @@ def review(
         Path | None, Parameter(show_default=False, help="Your rules, instead of ours: see the documentation.")
     ] = None,
     approvals: Annotated[int, Parameter(help="How many people have approved of the change.")] = 1,
-    clients: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CLIENTS)] = (),
-    state: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_STATES)] = (),
+    clients: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=f"{_CLIENTS} (all).")] = (),
+    state: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=f"{_STATES} (all).")] = (),
     capacity: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_CAPACITY)] = (),
     engine: Engine = "local",
     nginx: Nginx = None,
@@ -161,21 +156,12 @@ def review(
     from autograder.guard.review import review as look
     from autograder.guard.version import open_version
     from autograder.inspect import command
-    from autograder.inspect.inspection import Wishes
     from autograder.inspect.progress import Progress
-    from autograder.stack.model import POPULATIONS
-    from autograder.traffic.states import STATES
 
     if approvals < 0:
         raise ManyHandsError("--approvals is not negative", remedy="./manyhands review --help has examples")
     rules = load_policy(policy) if policy else DEFAULT
-    wishes = Wishes(
-        command.chosen(clients, POPULATIONS, "all", "population"),
-        command.chosen(state, STATES, "all", "state"),
-        engine,
-        command.capacities(capacity),
-        programs(nginx, haproxy),
-    )
+    wishes = _wishes(clients or ("all",), state or ("all",), capacity, engine, nginx, haproxy)
     with open_version(base, config) as old, open_version(head, config) as new:
         progress = Progress(sys.stderr, 0)
         found = look(old, new, wishes, rules, approvals, progress.say)
@@ -189,3 +175,26 @@ def review(
     else:
         show((formats.markdown if form == "markdown" else formats.sarif)(found))
     return found.exit_code
+
+
+def _wishes(
+    clients: tuple[str, ...],
+    state: tuple[str, ...],
+    capacity: tuple[str, ...],
+    engine: str,
+    nginx: Path | None,
+    haproxy: Path | None,
+) -> Wishes:
+    """How to inspect, from the options that several verbs have. Raises ManyHandsError for a word nobody knows."""
+    from autograder.inspect.command import capacities, chosen
+    from autograder.inspect.inspection import Wishes
+    from autograder.stack.model import POPULATIONS
+    from autograder.traffic.states import STATES
+
+    return Wishes(
+        chosen(clients, POPULATIONS, "population"),
+        chosen(state, STATES, "state"),
+        engine,
+        capacities(capacity),
+        programs(nginx, haproxy),
+    )
