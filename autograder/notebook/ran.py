@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.grading.record import write_whole
 from autograder.notebook.logbook import MEMORY
 
 Config = Mapping[str, bytes]
@@ -66,7 +66,4 @@ def write_ran(folder: Path, ran: Ran) -> None:
     """Keep it in this lab folder: whole, or as it was before. Without room on the disk it is not kept."""
     texts = [{name: text.decode("utf-8", "surrogateescape") for name, text in one.items()} for one in ran.configs]
     with contextlib.suppress(OSError):
-        (folder / MEMORY).mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder / MEMORY, delete=False, encoding="utf-8") as file:
-            json.dump({"back": ran.back, "configs": texts}, file)
-        Path(file.name).replace(folder / _FILE)
+        write_whole(folder / _FILE, json.dumps({"back": ran.back, "configs": texts}).encode())
