@@ -1,0 +1,189 @@
+"""The guard's log: append-only JSON lines, each with the digest of the line before it, so that a change of it shows.
+
+``audit.jsonl`` holds the lines, ``audit.head`` how many there should be and the last digest: a line that was edited,
+taken out or put elsewhere breaks the chain, and one that was cut from the end is missed by the head.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from autograder.errors import ManyHandsError
+from autograder.guard.durable import write_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_FIRST = "0" * 64
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log. ``at`` is UTC (ISO 8601); ``change`` a commit, empty where it is about none.
+
+    ``kind`` is one of :data:`KINDS`; ``step`` the step it happened in; ``said`` a sentence for people; ``data`` numbers
+    and names; ``previous`` and ``digest`` are SHA-256 in hex.
+    """
+
+    number: int
+    at: str
+    kind: str
+    change: str
+    step: str
+    said: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    previous: str = _FIRST
+    digest: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in the log."""
+        return asdict(self)
+
+
+KINDS = (
+    "begun",  # a change is looked at
+    "step",  # a step is begun or done (data: phase)
+    "refused",  # a change was stopped before any traffic met it
+    "kept",  # a change is the new last known good
+    "reverted",  # the last known good runs again, verified
+    "held",  # not sure: nothing is done until a person says what
+    "frozen",  # no further change until a person acknowledges
+    "acknowledged",
+    "anomaly",  # seen in running traffic, or after a revert
+    "good-is-bad",  # the anomaly stayed after the revert
+    "alert",  # anything else that a person should know
+    "resumed",  # a guard took up what another one left
+    "dead-letter",  # a webhook that could not be delivered
+    "torn",  # a line that was half written when the machine stopped
+)
+
+
+class AuditError(ManyHandsError):
+    """The log cannot be written or read."""
+
+
+class AuditLog:
+    """The log in one folder. One writer at a time: whoever holds the guard's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "audit.jsonl"
+        self._head = folder / "audit.head"
+        self._last: tuple[int, str] | None = None
+
+    def append(
+        self, kind: str, said: str, *, change: str = "", step: str = "", data: Mapping[str, Any] | None = None
+    ) -> Event:
+        """Write one line; it is on disk when this returns. Raises :class:`AuditError` if it cannot be written."""
+        if self._last is None:
+            torn = self._mend()
+            self._last = self._newest()
+            if torn:
+                self.append("torn", f"{torn} bytes of a half-written line were taken away", data={"bytes": torn})
+        number, previous = self._last
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        event = _sealed(Event(number + 1, now, kind, change, step, said, dict(data or {}), previous))
+        line = json.dumps(event.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            try:
+                os.write(descriptor, line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            write_durably(self._head, json.dumps({"number": event.number, "digest": event.digest}).encode())
+        except OSError as error:
+            raise AuditError(
+                "the audit log cannot be written", where=str(self._path), why=error.strerror or ""
+            ) from None
+        self._last = (event.number, event.digest)
+        return event
+
+    def events(self) -> tuple[Event, ...]:
+        """Every whole line, oldest first. Raises :class:`AuditError` for one that cannot be read."""
+        found = []
+        for number, line in enumerate(self._lines(), 1):
+            try:
+                found.append(Event(**json.loads(line)))
+            except (ValueError, TypeError, RecursionError):
+                raise AuditError(
+                    "this line of the audit log cannot be read",
+                    where=f"{self._path}:{number}",
+                    remedy="./manyhands guard verify-log tells what else is wrong",
+                    exit_code=1,
+                ) from None
+        return tuple(found)
+
+    def verify(self) -> tuple[str, ...]:
+        """What is wrong with the log, the first broken line first; empty if nothing is."""
+        previous, count = _FIRST, 0
+        digests: list[str] = []
+        for count, line in enumerate(self._lines(), 1):
+            where = f"{self._path}:{count}"
+            try:
+                event = Event(**json.loads(line))
+            except (ValueError, TypeError, RecursionError):
+                return (f"{where}: this line cannot be read",)
+            if _sealed(event).digest != event.digest:
+                return (f"{where}: this line was edited: it does not have the digest it says",)
+            if event.previous != previous or event.number != count:
+                return (f"{where}: a line before this one was taken out, put in or moved",)
+            previous = event.digest
+            digests.append(event.digest)
+        number, digest = self._read_head()
+        if number > count:
+            return (f"{self._path}:{count + 1}: the last {number - count} lines were cut off",)
+        if number and digests[number - 1] != digest:
+            return (f"{self._path}:{number}: this is not the line that was written here",)
+        if count and not number:
+            return (f"{self._head}: the head of the log is gone, so nobody can tell whether lines were cut off",)
+        return ()
+
+    def _lines(self) -> list[bytes]:
+        try:
+            return [line for line in self._path.read_bytes().split(b"\n")[:-1]]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise AuditError("the audit log cannot be read", where=str(self._path), why=error.strerror or "") from None
+
+    def _newest(self) -> tuple[int, str]:
+        lines = self._lines()
+        if not lines:
+            return 0, _FIRST
+        try:
+            event = Event(**json.loads(lines[-1]))
+        except (ValueError, TypeError, RecursionError):
+            # Go on, with a number that fits; verify names the line.
+            return len(lines), _FIRST
+        return event.number, event.digest
+
+    def _mend(self) -> int:
+        """Take away a last line that was not written to its end; how many bytes that were."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return 0
+        whole = content.rfind(b"\n") + 1
+        torn = len(content) - whole
+        if torn:
+            os.truncate(self._path, whole)
+        return torn
+
+    def _read_head(self) -> tuple[int, str]:
+        try:
+            data = json.loads(self._head.read_bytes())
+            return int(data["number"]), str(data["digest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0, ""
+
+
+def _sealed(event: Event) -> Event:
+    fields = {**event.to_dict(), "digest": ""}
+    text = json.dumps(fields, sort_keys=True, ensure_ascii=True)
+    return replace(event, digest=hashlib.sha256(text.encode()).hexdigest())

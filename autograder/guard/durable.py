@@ -1,0 +1,71 @@
+"""Files that are whole or not there, whenever the machine stops; and the one who may write them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.errors import ManyHandsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class LockedError(ManyHandsError):
+    """Another guard is at work here."""
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o640) -> None:
+    """Replace a file at once: whoever reads it finds the old content or the new, also after a power cut.
+
+    Raises :class:`OSError`; then the old file stands.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def only_guard(folder: Path) -> Iterator[None]:
+    """Be the only guard that changes anything here. The kernel's lock ends with the process, however that ends.
+
+    Raises :class:`LockedError`, which says who is at work.
+    """
+    path = folder / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
+            raise LockedError(
+                "another guard is at work here",
+                where=str(path),
+                why=who or "it has only just begun",
+                remedy="let it end, or stop it where it runs; ./manyhands guard status tells how far it is",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}, since {now}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
