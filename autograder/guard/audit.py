@@ -146,7 +146,7 @@ class AuditLog:
 
     def _lines(self) -> list[bytes]:
         try:
-            return [line for line in self._path.read_bytes().split(b"\n")[:-1]]
+            return self._path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return []
         except OSError as error:
