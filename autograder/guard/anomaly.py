@@ -22,8 +22,11 @@ help; or the control shows the same, so the change is not why. The time before a
 revert. A server that goes down by itself is taken for the change's doing where there is no control: going back is
 harmless then.
 
+*Taken away.* A server that the new config no longer has is not missed, unless half of its pool's servers or more go
+with it: then the shares before are what is meant (:func:`~autograder.guard.past.believed`).
+
 *Hash and sticky pools.* There clients are dealt out, not requests. Their counts vary more from one second to the next:
-by how much is taken from slices of time (a factor of 4 until there are enough). And the shares of K clients
+by how much is taken from slices of time (a factor of 8 until there are enough). And the shares of K clients
 differ from fair ones for good, by about √(w(1−w)/K): three times the deviation before the change is allowed after it.
 """
 
@@ -34,7 +37,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autograder.guard.counts import LATENCY_MS, Decision, Kind, Window
-from autograder.guard.past import ENOUGH, UNKNOWN_EFFECT, Past, buckets, differing, divided, queued, spread
+from autograder.guard.past import ENOUGH, UNKNOWN_EFFECT, Past, believed, buckets, differing, divided, queued, spread
 from autograder.guard.sequential import log_e_above, log_e_below, log_mean
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ _GREW = 1.25
 _BAD_LOOKS, _SLOW_PART, _SOME = 0.2, 1 / 3, 10
 _DOWN_S = 1.0
 _ENOUGH_FREEDOM = 8
+_LARGE_EFFECT = 4.0
 _SLICE = 20
 """Requests of two looks, at least, to compare their spread."""
 
@@ -90,8 +94,8 @@ class Watcher:
     """
 
     def __init__(self, intent: Intent, before: Window, control: bool = False, slices: Sequence[Window] = ()) -> None:
-        self._intent, self._control = intent, control
-        self._past = Past(intent, before, slices)
+        self._intent, self._control = believed(intent, before), control
+        self._past = Past(self._intent, before, slices)
         self._begin()
 
     def _begin(self) -> None:
@@ -125,7 +129,7 @@ class Watcher:
         doubts = [_doubt(one) for one in found if max(one.log_e, one.plain) >= LIKELY]
         if not over:
             return Decision(Kind.WATCHING, tuple(doubts), numbers)
-        if now.requests < ENOUGH * min(effect, UNKNOWN_EFFECT):
+        if now.requests < ENOUGH * min(effect, _LARGE_EFFECT):
             doubts.append(f"Only {now.requests} requests came in {now.seconds:.0f} s: too few to judge by.")
         return Decision(Kind.UNSURE if doubts else Kind.KEEP, tuple(doubts), numbers)
 
@@ -156,9 +160,10 @@ class Watcher:
         logs, plain, worst = [], {}, ""
         for name in divided(self._intent):
             intended = self._past.highest(self._intent.fair[name])
-            bound = max(intended, min(_GREW * self._past.spread.share(name), (1 + intended) / 2))
+            before = self._past.spread.share(name)
+            bound = max(intended, min(_GREW * before, (1 + before) / 2))
             count, units = now.of[name] / effect, now.pool[name] / effect
-            logs.append(log_e_above(count, units, bound))
+            logs.append(log_e_above(count, units, bound) if bound < 1 else 0.0)
             plain[name] = log_e_above(count, units, intended)
         if not logs:
             return Suspicion("share")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autograder.guard.counts import LATENCY_MS
@@ -18,7 +18,7 @@ ENOUGH = 50
 """Units of traffic below which nothing is said of shares, and nothing is kept as good."""
 TOO_MUCH, TOO_LITTLE = 1.5, 1 / 3
 """Multiples of the fair share."""
-UNKNOWN_EFFECT = 4.0
+UNKNOWN_EFFECT = 8.0
 """The design effect of shares, until enough slices of time were seen."""
 _SLOWER = 2.0
 _WAITING = 10
@@ -45,6 +45,25 @@ def spread(window: Window, intent: Intent) -> Spread:
             of[server.name] += server.requests
             pools[pool] = pools.get(pool, 0) + server.requests
     return Spread(of, {name: pools.get(intent.pools.get(name, ""), 0) for name in of})
+
+
+def believed(intent: Intent, before: Window) -> Intent:
+    """The intent, as it was before for pools that would lose half of their servers or more.
+
+    Nobody means to leave a pool one of its three servers; who does takes them out in two steps. A pool that gets
+    others instead (blue and green) has not lost any.
+    """
+    fair, pools = dict(intent.fair), dict(intent.pools)
+    for pool in set(intent.pools.get(name, "") for name in intent.fair):
+        served = {one.name: one.requests for one in before.servers if one.pool == pool and one.requests}
+        now = [name for name in intent.fair if intent.pools.get(name, "") == pool]
+        total = sum(served.values())
+        if total < ENOUGH or served.keys() <= set(now) or 2 * len(now) > len(served):
+            continue
+        fair = {name: part for name, part in fair.items() if name not in now}
+        fair |= {name: count / total for name, count in served.items()}
+        pools |= dict.fromkeys(served, pool)
+    return replace(intent, fair=fair, pools=pools)
 
 
 def divided(intent: Intent) -> tuple[str, ...]:
