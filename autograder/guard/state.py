@@ -45,20 +45,24 @@ UNTOUCHED = (Step.LINT, Step.INSPECT, Step.BEFORE)
 
 @dataclass(frozen=True)
 class Underway:
-    """A change that is not finished. ``before`` is each balancer's window before it; ``held`` why a person must say.
+    """A change that is not finished. ``held`` is why a person must say what is done with it.
 
-    ``approvals`` are of people who looked at it. ``why`` is the reason of a revert, ``ended`` how the revert came out.
+    ``approvals`` are of people who looked at it; ``before`` are consecutive windows from before it, of all balancers
+    together, and ``canary`` those of the first alone; ``touched`` are balancers that may have it;
+    ``why`` is the reason of a revert, ``ended`` how the revert came out, ``began`` when the change did (UTC).
     """
 
     commit: str
     step: Step
     done: bool = False
     approvals: int = 1
-    before: Mapping[str, Window] = field(default_factory=dict)
+    before: tuple[Window, ...] = ()
+    canary: tuple[Window, ...] = ()
+    touched: tuple[str, ...] = ()
     why: str = ""
     held: str = ""
     ended: str = ""
-    resumed: int = 0
+    began: str = ""
 
     @property
     def reverting(self) -> bool:
@@ -137,8 +141,8 @@ class StateFile:
 
 
 def _change(data: Mapping[str, Any]) -> Underway:
-    before = {str(name): _window(window) for name, window in data["before"].items()}
-    return Underway(**{**data, "step": Step(data["step"]), "before": before})
+    windows = {key: tuple(_window(one) for one in data[key]) for key in ("before", "canary")}
+    return Underway(**{**data, "step": Step(data["step"]), "touched": tuple(data["touched"]), **windows})
 
 
 def _window(data: Mapping[str, Any]) -> Window:

@@ -70,7 +70,7 @@ class Tally:
         with self._lock:
             servers = tuple(
                 ServerCount(
-                    key[1],
+                    name_of(*key),
                     count,
                     self._failed[key],
                     tuple(self._latency[key]),
@@ -81,6 +81,11 @@ class Tally:
                 for key, count in sorted(self._requests.items())
             )
             return Window(time.monotonic() - self._began, servers, self._unserved)
+
+
+def name_of(pool: str, server: str) -> str:
+    """What a server is called in counts: servers of two pools may have the same name."""
+    return f"{pool}/{server}" if pool else server
 
 
 class Growing:

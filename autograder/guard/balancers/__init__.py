@@ -1,0 +1,1 @@
+"""Ways to reach a balancer: local files and signals, a container, a user's own commands, a stack of ours."""
