@@ -54,7 +54,7 @@ def believed(intent: Intent, before: Window) -> Intent:
     others instead (blue and green) has not lost any.
     """
     fair, pools = dict(intent.fair), dict(intent.pools)
-    for pool in set(intent.pools.get(name, "") for name in intent.fair):
+    for pool in {intent.pools.get(name, "") for name in intent.fair}:
         served = {one.name: one.requests for one in before.servers if one.pool == pool and one.requests}
         now = [name for name in intent.fair if intent.pools.get(name, "") == pool]
         total = sum(served.values())
