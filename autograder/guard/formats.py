@@ -64,20 +64,20 @@ def markdown(review: Review) -> str:
 def _markdown(review: Review) -> Iterator[str]:
     yield f"### Traffic review: {_SAID[review.outcome]}"
     yield ""
-    yield f"{_code(review.base)} → {_code(review.head)}, risk: **{review.risk}**"
+    yield f"{code(review.base)} → {code(review.head)}, risk: **{review.risk}**"
     if review.changes:
         yield ""
         yield "| Config | Before | After |"
         yield "| --- | --- | --- |"
         for change in review.changes:
-            yield f"| {_code(change.config)} | {_plain(_verdict(change.before))} | {_plain(_verdict(change.after))} |"
+            yield f"| {code(change.config)} | {plain(_verdict(change.before))} | {plain(_verdict(change.after))} |"
     for mark in _MARKS:
         mine = [reason for reason in review.reasons if reason.rule.consequence == mark]
         if mine:
             yield ""
             yield {"refuse": "**Refused:**", "second-approver": "**A second person looks at:**", "say": "Also:"}[mark]
             yield ""
-            yield from (f"- {_code(one.config)}: {_plain(one.said)} ({_code(one.rule.condition)})" for one in mine)
+            yield from (f"- {code(one.config)}: {plain(one.said)} ({code(one.rule.condition)})" for one in mine)
     for change in review.changes:
         moves = (*change.failures, *change.moves)
         if moves:
@@ -87,13 +87,13 @@ def _markdown(review: Review) -> Iterator[str]:
             yield "| Traffic | Server | Before | After |"
             yield "| --- | --- | --- | --- |"
             for move in moves[: 4 * _SHOWN]:
-                server = _code(move.server) if move.server else "requests that fail"
-                yield f"| {_plain(_who(move))} | {server} | {_part(move.before)} | {_part(move.after)} |"
+                server = code(move.server) if move.server else "requests that fail"
+                yield f"| {plain(_who(move))} | {server} | {_part(move.before)} | {_part(move.after)} |"
             yield ""
             yield "</details>"
     if review.same:
         yield ""
-        yield f"The same in both versions, so not measured: {', '.join(map(_code, review.same))}."
+        yield f"The same in both versions, so not measured: {', '.join(map(code, review.same))}."
     yield ""
     yield "Measured on twins of both versions: the same configs, unedited, with traffic that was counted."
 
@@ -138,12 +138,12 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _plain(words: str) -> str:
+def plain(words: str) -> str:
     """Somebody else's words as they are, in Markdown and in a table: nothing in them is markup."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~@&])", r"\\\1", printable(words))
 
 
-def _code(words: str) -> str:
+def code(words: str) -> str:
     """The same as code. A fence longer than any in it; a bar would end the cell of a table."""
     said = printable(words).replace("|", "\\|")
     fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", said)), default=0))
