@@ -14,6 +14,8 @@ VERBS = {
     "new-lab": "write a new lab to begin with, which proves itself at once",
     "inspect": "run a config of yours, unedited, in a sandbox, and tell which server gets how much, and why",
     "review": "tell what a change of a config does to traffic, before it is merged, and whether your rules let it in",
+    "drill": "practise a rollback or a restore on a twin of your own config, with your own runbook, and time it",
+    "guard": "put a change on your balancers step by step, watch the traffic, and take it back if that is ill",
     "grade": "grade what learners submitted, in your class folder",
     "report": "tell how a class did, and export its grades",
     "nbgrader": "run one of nbgrader's own commands in your class folder",
