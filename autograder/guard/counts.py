@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LATENCY_MS: tuple[float, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-"""Upper edges of the latency buckets, in milliseconds; one more bucket holds what took longer."""
+LATENCY_MS: tuple[float, ...] = tuple(round(2 ** (step / 2), 1) for step in range(25))
+"""Upper edges of the latency buckets, 1 ms to 4.1 s in steps of √2; one more bucket holds what took longer."""
 BUCKETS = len(LATENCY_MS) + 1
 NO_LATENCY = (0,) * BUCKETS
 

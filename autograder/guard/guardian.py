@@ -20,6 +20,7 @@ from autograder.guard import forward, taking_back
 from autograder.guard.balancer import different
 from autograder.guard.desk import Desk
 from autograder.guard.durable import only_guard
+from autograder.guard.repository import RepositoryError
 from autograder.guard.state import REVERTING, UNTOUCHED, Step, Underway
 
 if TYPE_CHECKING:
@@ -90,19 +91,10 @@ class Guard:
         if desk.state.good:
             self._undisturbed(desk.state.good)
             return desk.state.good
-        newest = desk.repository.tip()
-        for commit in desk.repository.history(newest):
-            with contextlib.suppress(ManyHandsError):
-                files = desk.files(commit)
-                if all(one.installed(files) == files for one in desk.balancers):
-                    desk.set(replace(desk.state, good=commit))
-                    desk.tell("step", f"what runs is {commit[:10]}", data={"phase": "adopted"}, change=commit)
-                    return commit
-        raise GuardError(
-            "what lies at the balancers is no version in git, so there is nothing to go back to",
-            where=str(desk.repository.path),
-            remedy="commit what runs now to the branch of guard.toml, then try again",
-        )
+        commit = good_of(desk)
+        desk.set(replace(desk.state, good=commit))
+        desk.tell("step", f"what runs is {commit[:10]}", data={"phase": "adopted"}, change=commit)
+        return commit
 
     def _undisturbed(self, good: str) -> None:
         files = self.desk.files(good)
@@ -230,3 +222,24 @@ class Guard:
         for one in order[order.index(step) :]:
             ended = taking_back.STEPS[one](desk) or ""
         return Outcome(ended if ended in ("good-is-bad", "not-restored") else "reverted", commit, why)
+
+
+def good_of(desk: Desk) -> str:
+    """The last known good version, or the newest in git that is what lies at every balancer.
+
+    Raises :class:`GuardError` if there is none.
+    """
+    if desk.state.good:
+        return desk.state.good
+    for commit in desk.repository.history(desk.repository.tip()):
+        try:
+            files = desk.repository.files(commit)
+        except RepositoryError:
+            continue  # from before there was a config
+        if all(not different(one.installed(files), files) for one in desk.balancers):
+            return commit
+    raise GuardError(
+        "what lies at the balancers is no version in git, so there is nothing to go back to",
+        where=str(desk.repository.path),
+        remedy="commit what runs now to the branch of guard.toml, then try again",
+    )

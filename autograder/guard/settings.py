@@ -75,13 +75,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Watch:
-    """How long to look, in seconds: before a change, at the canary, at all of them, and for traffic to recover."""
+    """How long to look, in seconds: before a change, at the canary, at all of them, and for traffic to recover.
+
+    Counts are looked at every ``every_s``, the branch every ``branch_s``.
+    """
 
     before_s: float = 30.0
     canary_s: float = 60.0
     window_s: float = 120.0
     recover_s: float = 60.0
-    every_s: float = 1.0
+    every_s: float = 0.5
+    branch_s: float = 10.0
 
 
 @dataclass(frozen=True)
