@@ -50,12 +50,12 @@ def causes_of(
 
 
 def read_findings(stack: Stack, files: Mapping[str, bytes]) -> tuple[Finding, ...]:
-    """What the catalogue finds in the balancer's config; empty for a config that cannot be read."""
+    """What the catalogue finds in the balancers' configs, in their order; nothing in one that cannot be read."""
     from autograder.mistakes.catalogue import find_mistakes
 
-    balancer = stack.balancer
     capacity = {server.name: server.capacity for server in stack.servers}
-    return find_mistakes(files, balancer.config, balancer.proxy, capacity)
+    each = dict.fromkeys((balancer.config, balancer.proxy) for balancer in stack.balancers)  # a pair may share one
+    return tuple(found for config, proxy in each for found in find_mistakes(files, config, proxy, capacity))
 
 
 def in_words(cause: Finding | None) -> str:

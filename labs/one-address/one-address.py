@@ -14,14 +14,17 @@
 # # One address
 #
 # On Monday the shop moved behind a CDN. Nobody touched the load balancer. Since Monday one machine is busy and the others
-# idle, and the team cannot open its own pages any more. You have the balancer's config, a copy of the whole stack, and
+# idle, and the team cannot open its own pages any more. You have the balancers' configs, a copy of the whole stack, and
 # about 45 minutes.
+#
+# The shop has two doors to the same four machines. Browsers come in by HAProxy, on `lb`. The app for phones comes in by
+# nginx, on `phones`. The CDN stands before both.
 #
 # **What the shop needs**
 #
 # - Every machine gets its share: of the people who come through the CDN, of those who come straight, and of a large office
 #   that has one address for everybody.
-# - Who comes back meets the same machine again: their basket lies in its memory.
+# - Who comes back meets the same machine again: their basket lies in its memory. Browsers keep cookies, phones keep none.
 # - The pages under `/staff` open for the team, `198.19.200.9`, whether it comes straight or through the CDN. They open for
 #   nobody else.
 #
@@ -30,7 +33,7 @@
 # **By the end you can** predict where people behind one address land, tell a client from an address, keep people at
 # their server without looking at addresses, and take an address from a header without letting anybody forge it.
 #
-# What is graded is the file `conf/haproxy.cfg` beside this notebook. Nothing here can hurt anybody: break it, roll it back,
+# What is graded are the files `conf/haproxy.cfg` and `conf/nginx.conf` beside this notebook. Nothing here can hurt anybody: break it, roll it back,
 # reset it.
 # The module to read: *Who is a client?*, module 2 of the course.
 
@@ -97,7 +100,7 @@ lab.send(clients="behind-cdn")
 # %% [markdown] nbgrader={"grade": false, "grade_id": "stays-look", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # Fair shares alone are easy: `balance roundrobin` has them, and everybody loses their basket. Ask for both at once:
 
-# %% nbgrader={"grade": true, "grade_id": "stays", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% nbgrader={"grade": true, "grade_id": "stays", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("stays")
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "trust", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
@@ -115,11 +118,30 @@ lab.check("stays")
 # 2. The header is a list. Who wrote its first entry? Who wrote its last?
 # 3. What is the address of somebody who comes straight?
 
-# %% nbgrader={"grade": true, "grade_id": "staff", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% nbgrader={"grade": true, "grade_id": "staff", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("staff")
 
+# %% [markdown] nbgrader={"grade": false, "grade_id": "phones-text", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
+# ## 5. The other door
+#
+# Phones come in by [conf/nginx.conf](conf/nginx.conf). It chooses by address as well, and it has the same rule for `/staff`.
+# A cookie is of no use here: the app keeps none. So the home must be computed, and the address is all there is.
+#
+# **Predict before you change anything.** Behind the CDN, how many addresses does nginx see? If it knew the address that the
+# CDN wrote last, which of the two faults would be mended? And which lines would you not have to touch?
+#
+# nginx can put a visitor's own address in the place of the CDN's before anything else looks at it. Look up
+# `set_real_ip_from` and `real_ip_header`. The first is about trust, the second about a header. `lab.send()` goes through
+# HAProxy; the two checks below send to nginx, and tell what they counted.
+
+# %% nbgrader={"grade": true, "grade_id": "phones", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+lab.check("phones")
+
+# %% nbgrader={"grade": true, "grade_id": "phones-staff", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+lab.check("phones-staff")
+
 # %% [markdown] nbgrader={"grade": false, "grade_id": "checks", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
-# ## 5. Check the rest
+# ## 6. Check the rest
 #
 # Each check starts a fresh copy of the stack with your file and asks it one question. When you submit, the same
 # checks run again, with a few more kinds of visitors.
@@ -127,17 +149,17 @@ lab.check("staff")
 # %% nbgrader={"grade": true, "grade_id": "starts", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("starts")
 
-# %% nbgrader={"grade": true, "grade_id": "cdn", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% nbgrader={"grade": true, "grade_id": "cdn", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("cdn")
 
-# %% nbgrader={"grade": true, "grade_id": "straight", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% nbgrader={"grade": true, "grade_id": "straight", "locked": true, "points": 0.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("straight")
 
 # %% nbgrader={"grade": true, "grade_id": "office", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("office")
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "debrief", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
-# ## 6. Debrief
+# ## 7. Debrief
 #
 # The line that chose by address was right for years. Then the world around it changed, and no review of the balancer could have
 # seen it: there was no change to review.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autograder.labs.explain import causes_of
+from autograder.labs.kinds import entrance
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import PATIENCE
 from autograder.traffic.clients import Client, Population, Request
@@ -77,7 +78,7 @@ def forged_address(question: Question) -> Answer:
         {},
         sample.requests,
         sample.failed,
-        causes_of("one-server", [f for f in question.findings if f.mistake in _ABOUT_TRUST]),
+        causes_of("one-server", [f for f in entrance.findings(question) if f.mistake in _ABOUT_TRUST]),
         why=_why(served),
     )
 
@@ -109,9 +110,11 @@ def _ask(question: Question, everybody: tuple[Caller, ...], timeout: float) -> S
     crowd = Population("callers", clients, "people of whom some may come in")
     page = str(question.check.settings["page"])
     requests = [Request(number, page) for _ in range(_TIMES) for number in range(len(clients))]
-    return send(question.running, crowd, requests, concurrency=8, timeout=timeout)
+    return send(question.running, crowd, requests, concurrency=8, timeout=timeout, door=entrance.door(question))
 
 
 KIND = Kind(
-    forged_address, only_sends=True, settings={"page": "/staff/", "allowed": "198.19.200.9", "proxy": "198.19.77.5"}
+    forged_address,
+    only_sends=True,
+    settings={"page": "/staff/", "allowed": "198.19.200.9", "proxy": "198.19.77.5", **entrance.SETTING},
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from autograder.judge.spread import CONCENTRATED_AT, ENOUGH_CLIENTS, Spread, SpreadVerdict, judge_spread
 from autograder.labs.explain import causes_of
+from autograder.labs.kinds import entrance
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import (
     PATIENCE,
@@ -55,20 +56,21 @@ def _spread_with(question: Question, clients: str) -> Answer:
     described = sample.described if clients in question.check.clients else "clients of another kind than in the lab"
     words = f"{_shares_in_words(verdict)} {turned_away_in_words(sample)}{traffic_in_words(sample, described)}"
     good = _fair_enough(verdict) and not unserved(sample)
-    causes = () if good else causes_of(_seen(verdict), question.findings)
+    causes = () if good else causes_of(_seen(verdict), entrance.findings(question))
     return Answer(good, words, dict(verdict.share), sample.requests, unserved(sample), causes)
 
 
 def _samples(question: Question, clients: str, seed: int) -> list[Sample]:
     """Send batch after batch until the answer is safe, or somebody is not served, or there were enough."""
-    crowd = population(clients)
+    crowd, door = population(clients), entrance.door(question)
     samples: list[Sample] = []
     for number, part in enumerate(_BATCHES):
         requests = crowd.browse(int(question.check.requests * part), seed=seed + number)
-        sample = send(question.running, crowd, requests, concurrency=question.check.concurrency)
+        sample = send(question.running, crowd, requests, concurrency=question.check.concurrency, door=door)
         if only_some_late(sample):
             requests = crowd.browse(len(requests), seed=seed + number + len(_BATCHES))
-            sample = send(question.running, crowd, requests, concurrency=question.check.concurrency, timeout=PATIENCE)
+            concurrency = question.check.concurrency
+            sample = send(question.running, crowd, requests, concurrency=concurrency, timeout=PATIENCE, door=door)
         samples.append(sample)
         if unserved(sample) or judged(question, clients, samples).spread is not Spread.UNDECIDED:
             break
@@ -112,4 +114,4 @@ def _shares_in_words(verdict: SpreadVerdict) -> str:
     return " ".join(parts)
 
 
-KIND = Kind(spread, version=2, only_sends=True)
+KIND = Kind(spread, version=2, only_sends=True, settings=entrance.SETTING)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autograder.judge.spread import Spread
 from autograder.labs.explain import causes_of
+from autograder.labs.kinds import entrance
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import PATIENCE, failures_in_words, listed, only_some_late, unserved
 from autograder.labs.kinds.spread import judged
@@ -85,29 +86,31 @@ def _with(question: Question, name: str, seed: int) -> Answer:
         if silent:
             words += f" {listed(silent)} got nobody."
         seen = "one-server" if len(shares) == 1 else "skewed"
-        return Answer(False, words, shares, both.requests, 0, causes_of(seen, question.findings))
+        return Answer(False, words, shares, both.requests, 0, causes_of(seen, entrance.findings(question)))
     good = count <= clients * MAY_MOVE
     words = f"{who}. "
     words += "Newcomers were spread, and " if good else ""
     words += "everybody met the same server again." if not count else f"{count} of {clients} met another server later."
-    causes = () if good else causes_of("silent", question.findings)
+    causes = () if good else causes_of("silent", entrance.findings(question))
     why = "" if good or causes else "For them nothing that comes back with a visitor says where they were."
     return Answer(good, words, shares, both.requests, 0, causes, why)
 
 
 def _visit(question: Question, crowd: Population, count: int, seed: int, cookies: Cookies) -> Sample:
     requests = crowd.browse(count, seed=seed)
-    concurrency = question.check.concurrency
-    sample = send(question.running, crowd, requests, concurrency=concurrency, cookies=cookies)
+    concurrency, door = question.check.concurrency, entrance.door(question)
+    sample = send(question.running, crowd, requests, concurrency=concurrency, cookies=cookies, door=door)
     if only_some_late(sample):
         again = crowd.browse(count, seed=seed)
-        sample = send(question.running, crowd, again, concurrency=concurrency, cookies=cookies, timeout=PATIENCE)
+        sample = send(
+            question.running, crowd, again, concurrency=concurrency, cookies=cookies, timeout=PATIENCE, door=door
+        )
     return sample
 
 
 def _failed(question: Question, sample: Sample) -> Answer:
-    causes = causes_of("errors", question.findings)
+    causes = causes_of("errors", entrance.findings(question))
     return Answer(False, failures_in_words(sample), sample.shares(), sample.requests, unserved(sample), causes)
 
 
-KIND = Kind(sticky, only_sends=True, settings={"clients": 240, "visits": 2})
+KIND = Kind(sticky, only_sends=True, settings={"clients": 240, "visits": 2, **entrance.SETTING})
