@@ -8,7 +8,8 @@ A lab is written once, for one stack: plain files that balancers, editors and pe
 * ``[variants.draw]`` are further choices, with the lab's own value first; ``[variants.facts]`` are expressions over
   them (``count``, ``start`` and earlier facts too).
 * ``[variants.text]`` maps words that the lab's files, notebook, hints and titles say to templates for what they say
-  instead, which also know ``servers`` (:class:`Named`). For the lab as written, each
+  instead, which also know ``servers`` (:class:`Named`), and ``named``: a server of the stack file → what it is called
+  here, of which the one that repeats may have several or none. For the lab as written, each
   template must give the very words it stands for: that is what makes a slip in one plain.
 * ``[variants.checks.NAME]`` and ``[variants.servers]`` set numbers of a check and of all servers.
 * Each table under ``[starts]`` is a folder to start from, and one of them is drawn.
@@ -73,7 +74,7 @@ def vary(lab: Lab, variant: Variant) -> Lab:
     drawn = _draw(lab, rules, variant)
     facts = _facts(lab, rules, drawn)
     stack = _stack(lab, rules, drawn, facts)
-    facts["servers"] = _named(stack)
+    facts |= {"servers": _named(stack), "named": drawn.names}
     rewriting = Rewriting(
         texts={text: _filled(lab, text, template, facts) for text, template in rules.texts.items()},
         names={old: new[0] for old, new in drawn.names.items() if old != rules.repeat},
@@ -116,7 +117,7 @@ def _faults(lab: Lab, rules: Rules) -> Iterator[str]:
     names = {server.name: (server.name,) for server in lab.stack.servers}
     plain = _Drawn(names, tuple(names), lab.starts[0], {name: values[0] for name, values in rules.draws.items()})
     facts = _facts(lab, rules, plain)
-    facts["servers"] = _named(lab.stack)
+    facts |= {"servers": _named(lab.stack), "named": plain.names}
     files = list(_files_of(lab))
     own = [lab.title, *lab.objectives, *(text for check in lab.checks for text in (check.title, *check.hints))]
     everything = "\n".join([*files, *own])
@@ -145,8 +146,13 @@ def _files_of(lab: Lab) -> Iterator[str]:
     """The text of everything that is rewritten for a student."""
     yield lab.notebook.read_text(encoding="utf-8")
     folders = [lab.folder / start.folder for start in lab.starts]
-    for folder in (*folders, lab.reference, *lab.other_ways, *lab.wrong):
+    for folder in (lab.reference, *lab.other_ways, *lab.wrong):
         yield from (data.decode(errors="replace") for data in lab.read(folder).values())
+    # Everything that lies in a folder to start with is handed out, and what a kind plays lies beside it.
+    beside = [path for path in lab.folder.glob("*.toml") if path.name not in ("lab.toml", "stack.toml")]
+    for path in [*beside, *(path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())]:
+        if "__pycache__" not in path.parts:
+            yield path.read_text(encoding="utf-8", errors="replace")
 
 
 def _draw(lab: Lab, rules: Rules, variant: Variant) -> _Drawn:

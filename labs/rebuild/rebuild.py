@@ -14,7 +14,8 @@
 # # Rebuild
 #
 # It is 10:50. The machine of the balancer is gone, and its disk with it. A new one stands there: HAProxy is installed, and
-# nothing else. Four servers wait behind it. There are backups. Nobody knows which of them can be used.
+# nothing else. Until something is restored, it tells everybody just that, with a 503. Four servers wait behind it. There
+# are backups. Nobody knows which of them can be used.
 #
 # First you bring the shop back by hand. Then you write `restore.sh`, beside this notebook: the steps that somebody else, or a
 # machine, can follow at night. You have about 60 minutes.

@@ -98,7 +98,7 @@ lab.check("by-hand")
 #
 # What has happened until 10:50, beside the bad change:
 #
-# - app2 crashed at 10:12. At 10:40 somebody took it out by hand (`set server shop/app2 state maint`). It has been running
+# - app4 crashed at 10:12. At 10:40 somebody took it out by hand (`set server shop/app4 state maint`). It has been running
 #   again since 10:42.
 # - At 10:45 somebody set app3's weight to nothing, “to try”, and saved the state for the next reload.
 # - On lb2 somebody has undone the change in git, and was called away before the reload.
@@ -132,7 +132,7 @@ lab.check("running-is-disk")
 # %% [markdown] nbgrader={"grade": false, "grade_id": "after", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 4. Is it over?
 #
-# **Predict.** Your script has undone the change, HAProxy has loaded it, the file is right. app2 and app3: what will they
+# **Predict.** Your script has undone the change, HAProxy has loaded it, the file is right. app3 and app4: what will they
 # get? Where would you look?
 
 # %% nbgrader={"grade": true, "grade_id": "state-cleared", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
@@ -159,7 +159,7 @@ lab.check("both")
 # %% [markdown] nbgrader={"grade": false, "grade_id": "debrief", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 6. Debrief
 #
-# Everybody in this story tried to help: who took app2 out, who tried a weight, who began to roll lb2 back. None of it was
+# Everybody in this story tried to help: who took app4 out, who tried a weight, who began to roll lb2 back. None of it was
 # written down, so each of them left something that the next one could not see.
 #
 # - Which of your checks would have been green after a plain `git checkout` and a restart? What did the users see then?

@@ -17,7 +17,8 @@ from autograder.labs.kinds.rollback_world import ENTANGLED, NO_HELP, OUTAGE, Wor
 if TYPE_CHECKING:
     from pathlib import Path
 
-HISTORY = read_history(LABS / "roll-it-back" / "history.toml", ["app1", "app2", "app3", "app4"])
+WRITTEN = (LABS / "roll-it-back" / "history.toml").read_text(encoding="utf-8")
+HISTORY = read_history(WRITTEN, ["app1", "app2", "app3", "app4"])
 KEYS = (("NAME", "A"), ("EMAIL", "a@b"))
 WHO = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in KEYS}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LAB = load_lab("rebuild")
 CASES = {case.name: case for case in expectations(LAB)}
-SERVERS = [server.name for server in LAB.stack.servers]
+PARTS = {path.name: path.read_bytes() for path in (LAB.folder / "made-of").iterdir()}
 ON_THE_NEW_MACHINE = ["serves", "newest", "validated", "keys", "state", "in-time", "twice"]
 
 
@@ -35,7 +35,7 @@ def test_every_promise_is_a_check() -> None:
 
 
 def test_the_sets_that_a_learner_sees_are_those_of_seed_0() -> None:
-    world = draw(LAB.folder / "made-of", SERVERS, LOST, 0)
+    world = draw(PARTS, LOST, 0)
     folder = LAB.start / "backups"
     seen = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert seen == world.given()
@@ -44,8 +44,8 @@ def test_the_sets_that_a_learner_sees_are_those_of_seed_0() -> None:
 
 
 def test_drawn_worlds_differ_and_always_have_both_kinds_of_useless_sets_on_top() -> None:
-    worlds = [draw(LAB.folder / "made-of", SERVERS, LOST, seed) for seed in range(1, 60)]
-    assert worlds[0] == draw(LAB.folder / "made-of", SERVERS, LOST, 1)
+    worlds = [draw(PARTS, LOST, seed) for seed in range(1, 60)]
+    assert worlds[0] == draw(PARTS, LOST, 1)
     for world in worlds:
         third, second, newest = world.sets[-3:]
         assert world.wanted is third
@@ -55,11 +55,11 @@ def test_drawn_worlds_differ_and_always_have_both_kinds_of_useless_sets_on_top()
         assert len({one.files["haproxy.cfg"] for one in world.sets}) == len(world.sets)
     assert {one.fault for world in worlds for one in world.sets} == {"", *REFUSED, *HARMFUL}
     assert len({world.lost_at for world in worlds}) > 40
-    assert all(draw(LAB.folder / "made-of", SERVERS, HOPELESS, seed).wanted is None for seed in range(30))
+    assert all(draw(PARTS, HOPELESS, seed).wanted is None for seed in range(30))
 
 
 def test_minutes_are_from_the_set_to_the_loss() -> None:
-    world = draw(LAB.folder / "made-of", SERVERS, LOST, 0)
+    world = draw(PARTS, LOST, 0)
     one = dataclasses.replace(world.sets[0], name="2023-02-28T2350")
     assert dataclasses.replace(world, lost_at="2023-03-01T0115").minutes_lost(one) == 85
 

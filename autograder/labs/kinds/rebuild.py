@@ -268,4 +268,4 @@ def _told(turn: Turn) -> str:
     return told(SCRIPT, turn.result)
 
 
-KIND = Kind(rebuild, own_stack=True, settings={"promise": "serves"}, observe=play, scenes=scenes_of)
+KIND = Kind(rebuild, version=2, own_stack=True, settings={"promise": "serves"}, observe=play, scenes=scenes_of)

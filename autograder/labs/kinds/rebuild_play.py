@@ -88,10 +88,10 @@ def play(question: Question, scene: str) -> Scene:
     """Play one scene on a stack that nobody has touched. Raises :class:`EngineError` only when *we* failed."""
     lab, running = question.lab, question.running
     assert lab is not None  # the examiner gives it
-    servers = [server.name for server in running.stack.servers]
-    world = draw(lab.folder / "made-of", servers, scene, question.seed)
+    parts = {path.name: lab.rewriting.file(path.read_bytes()) for path in (lab.folder / "made-of").iterdir()}
+    world = draw(parts, scene, question.seed, lab.starts[0].folder)
     beside = {path.name: path.read_bytes() for path in sorted((lab.folder / "beside").glob("*"))}
-    beside["servers"] = "".join(f"{name}\n" for name in servers).encode()
+    beside["servers"] = "".join(f"{name}\n" for name in world.servers).encode()
     player = _Player(running, world, question.files, beside)
     running.machines.put(running.stack.balancer.name, FOLDER, {})
     turns = [player.turn()]

@@ -1,19 +1,19 @@
 """Backups of a balancer that is gone, drawn anew for each run: some are of use, some are not, and none says so.
 
 A set is what was saved at one time, in a folder that has this time for a name: config, certificate with its key, and
-the run-time state of the servers. What a learner sees is the world of seed 0.
+the run-time state of the servers. What a learner sees is the world of seed 0, which depends on where they start.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 LOST: Final = "lost"
 """The newest sets are of no use, an older one is."""
@@ -28,10 +28,15 @@ CERTIFICATE: Final = "certs/shop.pem"
 STATE: Final = "state/servers.state"
 TIME: Final = "%Y-%m-%dT%H%M"
 """How a set's name, and the time of the loss, are written."""
-_WRITTEN: Final = ("", "cut-short", "", "another-key", "one-heavy")
+WRITTEN: Final = {
+    "start": ("", "cut-short", "", "another-key", "one-heavy"),
+    "start-newest-refused": ("", "no-certificate", "", "one-heavy", "cut-short"),
+}
+"""Folder to start from → what is wrong with each of the sets in it."""
 _WRITTEN_HOPELESS: Final = ("no-certificate", "one-missing", "another-key", "one-heavy")
 _LOST_AT: Final = datetime(2023, 3, 1, 10, 50)
 _HOURS_APART: Final = 6
+_SERVER: Final = re.compile(rb"^\s*server (\S+) \S+:(\d+) check", re.MULTILINE)
 _STATE_HEAD: Final = (
     "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
     "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
@@ -72,17 +77,17 @@ class World:
         return {f"{one.name}/{path}": content for one in self.sets for path, content in one.files.items()}
 
 
-def draw(made_of: Path, servers: Sequence[str], scene: str, seed: int) -> World:
+def draw(parts: Mapping[str, bytes], scene: str, seed: int, start: str = "start") -> World:
     """The world of a scene: for ``seed`` 0 as the lab is written, else drawn; the same for the same seed.
 
-    ``made_of`` holds a good config, a certificate with its key, and the key of another one.
+    ``parts`` are a good config, a certificate with its key, and the key of another one. ``start`` is the folder that
+    the learner starts from.
     """
     dice = random.Random(f"rebuild {seed} {scene}")
-    faults = _faults(scene, dice) if seed else _WRITTEN if scene == LOST else _WRITTEN_HOPELESS
+    faults = _faults(scene, dice) if seed else WRITTEN[start] if scene == LOST else _WRITTEN_HOPELESS
     at = _LOST_AT + timedelta(minutes=dice.randrange(2_000)) if seed else _LOST_AT
-    now_out, once_out = dice.sample(list(servers), 2) if seed else (servers[2], servers[0])
-    parts = {path.name: path.read_bytes() for path in made_of.iterdir()}
-    heavy = next(name for name in dice.sample(list(servers), len(servers)) if name != now_out)
+    servers = [name.decode() for name, _ in _SERVER.findall(parts[CONFIG])]
+    now_out, once_out, heavy = dice.sample(servers, 3) if seed else (servers[-2], servers[0], servers[-1])
     sets: list[BackupSet] = []
     moment = at - timedelta(minutes=dice.randint(20, 50) if seed else 35)
     for number in reversed(range(len(faults))):
@@ -109,7 +114,8 @@ def _files(
 ) -> dict[str, bytes]:
     # Somebody gave it more room now and then, so no two sets are the same.
     config = parts[CONFIG].replace(b"maxconn 2000", b"maxconn %d" % (2000 + 500 * number))
-    line = f"server {heavy} {heavy}:8080 check".encode()
+    port = _SERVER.findall(config)[0][1]
+    line = b"server %b %b:%b check" % (heavy.encode(), heavy.encode(), port)
     if fault == "one-heavy":
         config = config.replace(line, line.replace(b" check", b" weight 100 check"))
     if fault == "one-key":
@@ -117,11 +123,11 @@ def _files(
     if fault == "one-missing":
         config = b"".join(row for row in config.splitlines(keepends=True) if line not in row)
     if fault == "cut-short":
-        config = config[: config.rindex(b":8080")]
+        config = config[: config.rindex(b":" + port)]
     key = parts["another.key" if fault == "another-key" else "shop.key"]
     state = _STATE_HEAD + "".join(
         f"3 shop {place} {name} - {0 if name == out else 2} {int(name == out)} 1 1 5400 6 3 4 6 0 0 0 "
-        f"{name} 8080 - 0 0 - - 0\n"
+        f"{name} {port.decode()} - 0 0 - - 0\n"
         for place, name in enumerate(servers, 1)
     )
     files = {CONFIG: config, CERTIFICATE: parts["shop.crt"] + key, STATE: state.encode()}

@@ -14,7 +14,7 @@ from autograder.judge.spread import Spread
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.promise import Said, finding, told
 from autograder.labs.kinds.rollback_history import Repository, UnreadableError
-from autograder.labs.kinds.rollback_play import DRAINED, SCRIPT, TAKEN_OUT, Scene, Turn, play
+from autograder.labs.kinds.rollback_play import SCRIPT, Scene, Turn, play
 from autograder.labs.kinds.rollback_world import ENTANGLED, NO_HELP, OUTAGE
 from autograder.labs.kinds.served import listed
 
@@ -147,7 +147,7 @@ def _runs_what_lies_there(scene: Scene) -> Said:
 
 
 def _state_cleared(scene: Scene) -> Said:
-    turn, drained = scene.turns[0], _number(scene, DRAINED)
+    turn, drained = scene.turns[0], scene.world.drained
     now, later = _server(turn.after.servers, drained), _server(scene.reloaded, drained)
     words = f"At 10:45 somebody set the weight of {drained} to nothing, over the Runtime API, and saved the state."
     if now is None or now.weight == 0 or turn.arriving.counts().get(drained, 0) == 0:
@@ -160,7 +160,7 @@ def _state_cleared(scene: Scene) -> Said:
 
 
 def _servers_back(scene: Scene) -> Said:
-    turn, taken = scene.turns[0], _number(scene, TAKEN_OUT)
+    turn, taken = scene.turns[0], scene.world.taken_out
     words = f"At 10:40 {taken} had crashed, and somebody took it out. It has been running again since 10:42."
     answered = turn.arriving.counts().get(taken, 0)
     later = _server(scene.reloaded, taken)
@@ -168,7 +168,7 @@ def _servers_back(scene: Scene) -> Said:
         return Said(False, f"{words} It answered none of {turn.arriving.requests} requests.", _told(turn))
     if later is None or later.status in _OUT:
         return Said(False, f"{words} It was back, and one more reload took it out again.", _told(turn))
-    silent = [name for name in scene.turns[0].spread.silent if name != _number(scene, DRAINED)]
+    silent = [name for name in scene.turns[0].spread.silent if name != scene.world.drained]
     if silent:
         return Said(False, f"{words} It is back; {listed(silent)} got nothing.", _told(turn))
     return Said(True, f"{words} It answered {answered} of {turn.arriving.requests} requests.")
@@ -280,10 +280,6 @@ def _has(files: Mapping[str, str], text: str) -> bool:
     return all(line in lines for line in wanted if line)
 
 
-def _number(scene: Scene, number: int) -> str:
-    return sorted(scene.turns[0].spread.fair)[number]
-
-
 def _server(servers: tuple[ServerNow, ...], name: str) -> ServerNow | None:
     return next((server for server in servers if server.name == name), None)
 
@@ -321,4 +317,4 @@ def _told(turn: Turn) -> str:
     return told(f"{SCRIPT} on {turn.balancer}", turn.result)
 
 
-KIND = Kind(rollback, own_stack=True, settings={"promise": "only-the-bad"}, observe=play, scenes=scenes_of)
+KIND = Kind(rollback, version=2, own_stack=True, settings={"promise": "only-the-bad"}, observe=play, scenes=scenes_of)

@@ -32,10 +32,6 @@ SCRIPT: Final = "rollback.sh"
 CONFIG: Final = "/etc/haproxy"
 STATE_FOLDER: Final = "/var/lib/haproxy"
 STATE_FILE: Final = "servers.state"
-TAKEN_OUT: Final = 1
-"""Number of the server that somebody took out by hand in the outage, and forgot."""
-DRAINED: Final = 2
-"""Number of the one whose weight somebody set to nothing by hand."""
 LIMITS: Final = Limits(wall_s=90, cpu_s=20)
 _LOOK: Final = 200
 _MAKE: Final = """
@@ -111,7 +107,8 @@ def play(question: Question, scene: str) -> Scene:
     running, lab = question.running, question.lab
     assert lab is not None
     servers = [server.name for server in running.stack.servers]
-    world = draw(read_history(lab.folder / "history.toml", servers), scene, question.seed)
+    written = lab.rewriting.text((lab.folder / "history.toml").read_text(encoding="utf-8"))
+    world = draw(read_history(written, servers), scene, question.seed)
     beside = {path.name: path.read_bytes() for path in sorted((lab.folder / "beside").glob("*"))}
     player = _Player(running, world, question.files, beside)
     first, second = (balancer.name for balancer in running.stack.balancers)
@@ -119,7 +116,7 @@ def play(question: Question, scene: str) -> Scene:
     if scene == OUTAGE:
         player.make(second)
         for balancer in (first, second):
-            player.meddle(balancer, servers)
+            player.meddle(balancer)
         # Somebody was here already, and was called away before the reload.
         player.run(second, _BY_HAND, names[world.named])
     if world.dead:
@@ -165,12 +162,12 @@ class _Player:
             raise EngineError("the lab's history could not be made", why=f"{result.in_words()} {result.err[-500:]}")
         return result.out
 
-    def meddle(self, balancer: str, servers: list[str]) -> None:
+    def meddle(self, balancer: str) -> None:
         """What tired people do at 10:40: over the Runtime API, and saved for the next reload."""
-        known = self.running.runtime(balancer).servers
-        pool = next(server.pool for server in known if server.name == servers[TAKEN_OUT])
-        self._ask(balancer, f"set server {pool}/{servers[TAKEN_OUT]} state maint")
-        self._ask(balancer, f"set server {pool}/{servers[DRAINED]} weight 0%")
+        known, world = self.running.runtime(balancer).servers, self.world
+        pool = next(server.pool for server in known if server.name == world.taken_out)
+        self._ask(balancer, f"set server {pool}/{world.taken_out} state maint")
+        self._ask(balancer, f"set server {pool}/{world.drained} weight 0%")
         state = self._ask(balancer, "show servers state")
         self.running.machines.put(balancer, STATE_FOLDER, {STATE_FILE: f"{state}\n".encode()})
 

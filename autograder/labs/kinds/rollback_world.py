@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 OUTAGE: Final = "outage"
 """The named change is the cause. Good ones came after it."""
@@ -50,7 +49,8 @@ class World:
     """A history: each commit's change (None for the first) and files, and the number of the one that is to be undone.
 
     ``wanted`` are the files without that change, and with all others. ``dead`` is a server that will not come back,
-    or nothing. ``reason`` is what whoever rolls back is to say.
+    or nothing. ``reason`` is what whoever rolls back is to say. ``taken_out`` and ``drained`` are the servers that
+    somebody set so by hand in the outage, and forgot: out of the pool, and to a weight of nothing.
     """
 
     changes: tuple[Change | None, ...]
@@ -58,6 +58,8 @@ class World:
     named: int
     wanted: Mapping[str, bytes]
     reason: str
+    taken_out: str
+    drained: str
     dead: str = ""
 
     @property
@@ -100,21 +102,26 @@ def _data(content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class History:
-    """What a lab says: the first version of each file, all changes by name, and the order as it is written."""
+    """What a lab says: the first version of each file, all changes by name, and the order as it is written.
+
+    ``taken_out`` and ``drained`` are the servers that somebody set so by hand.
+    """
 
     first: Mapping[str, bytes]
     changes: Mapping[str, Change]
     written: tuple[str, ...]
     servers: tuple[str, ...]
+    taken_out: str
+    drained: str
 
     def of_role(self, *roles: str) -> list[Change]:
         """Changes with one of these roles, in the order they are written in."""
         return [change for change in self.changes.values() if change.role in roles]
 
 
-def read_history(path: Path, servers: Sequence[str]) -> History:
-    """The history in a lab's ``history.toml``; ``servers`` are the stack's. Raises what a broken file raises."""
-    data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+def read_history(text: str, servers: Sequence[str]) -> History:
+    """The history that a lab's ``history.toml`` says; ``servers`` are the stack's. Raises what a broken file raises."""
+    data: dict[str, Any] = tomllib.loads(text)
     changes = {
         row["name"]: Change(
             row["name"],
@@ -127,7 +134,10 @@ def read_history(path: Path, servers: Sequence[str]) -> History:
         for row in data["changes"]
     }
     first = {name: text.encode() for name, text in data["first"].items()}
-    return History(first, changes, tuple(data["written"]), tuple(servers))
+    set_by_hand = data["set-by-hand"]
+    return History(
+        first, changes, tuple(data["written"]), tuple(servers), set_by_hand["taken-out"], set_by_hand["drained"]
+    )
 
 
 def draw(history: History, scene: str, seed: int) -> World:
@@ -165,7 +175,8 @@ def _shuffled(history: History, dice: random.Random) -> list[Change]:
 def _world(history: History, order: Sequence[Change], named: Change, reason: str, dead: str = "") -> World:
     versions = tuple(_versions(history.first, order))
     *_, wanted = _versions(history.first, [change for change in order if change is not named])
-    return World((None, *order), versions, order.index(named) + 1, wanted, reason, dead)
+    number = order.index(named) + 1
+    return World((None, *order), versions, number, wanted, reason, history.taken_out, history.drained, dead)
 
 
 def _versions(first: Mapping[str, bytes], order: Sequence[Change]) -> Iterator[Mapping[str, bytes]]:

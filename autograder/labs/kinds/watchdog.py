@@ -128,4 +128,4 @@ def _told(seen: Watched) -> str:
     return " ".join(part for part in (ended, f"It said last: {said}" if said else "") if part)
 
 
-KIND = Kind(watchdog, own_stack=True, settings={"promise": PINNED}, observe=play, scenes=scenes_of)
+KIND = Kind(watchdog, own_stack=True, settings={"promise": PINNED, "canary": ""}, observe=play, scenes=scenes_of)

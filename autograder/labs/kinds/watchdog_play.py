@@ -93,7 +93,8 @@ def play(question: Question, scene: str) -> Watched:
     lab, running = question.lab, question.running
     assert lab is not None
     good = lab.read(lab.reference)[f"conf/{running.stack.balancer.config}"].decode()
-    player = _Player(running, good, random.Random(f"{question.seed} {scene}"), question.seed)
+    canary = question.check.settings["canary"] or running.stack.servers[-1].name
+    player = _Player(running, good, random.Random(f"{question.seed} {scene}"), question.seed, canary)
     player.prepare()
     program = program_of(
         Asked(PROGRAM, writable=(HAProxy.folder,), limits=_LIMITS, needs=("python3",)),
@@ -125,6 +126,8 @@ class _Player:
     good: str
     dice: random.Random
     seed: int
+    canary: str
+    """The server that is to have another share, where a scene has one."""
     intent: dict[str, Any] = field(default_factory=lambda: {"shares": {}, "maintenance": []})
     releases: list[str] = field(default_factory=list)
     hiccup: str = ""
@@ -222,12 +225,17 @@ class _Player:
     def _servers(self) -> list[str]:
         return [server.name for server in self.running.stack.servers]
 
+    def _line(self, name: str) -> str:
+        """How the lab's good config begins a server's line."""
+        server = next(one for one in self.running.stack.servers if one.name == name)
+        return f"server {name} {name}:{server.port} check"
+
     def _drawn(self, *choices: str) -> str:
         """The first as a learner sees it, any when it is graded."""
         return self.dice.choice(choices) if self.seed else choices[0]
 
     def _pinned(self) -> str:
-        first = f"server {self._servers()[0]} {self._servers()[0]}:8080 check"
+        first = self._line(self._servers()[0])
         way = self._drawn("hash", "first", "weight")
         if way == "weight":
             self._deploy(self.good.replace(first, f"{first} weight 250"))
@@ -238,22 +246,23 @@ class _Player:
 
     def _errors(self) -> str:
         if self._drawn("hurry", "port") == "port":
-            self._deploy(self.good.replace(":8080 check", ":8081"))
+            port = self.running.stack.servers[0].port
+            self._deploy(self.good.replace(f":{port} check", f":{port + 1}"))
         else:
             self._deploy(self.good.replace("timeout server 30s", "timeout server 1ms"))
         return "A change makes every page an error"
 
     def _canary(self) -> str:
-        last = self._servers()[-1]
         others = len(self._servers()) - 1
         weight = int(self._drawn("4", "250"))
         text = self.good
         for name in self._servers():
-            line = f"server {name} {name}:8080 check"
-            text = text.replace(line, f"{line} weight {weight if name == last else 40}")
-        self.intent = {"shares": {last: round(weight / (weight + 40 * others), 3)}, "maintenance": []}
+            line = self._line(name)
+            text = text.replace(line, f"{line} weight {weight if name == self.canary else 40}")
+        share = round(weight / (weight + 40 * others), 3)
+        self.intent = {"shares": {self.canary: share}, "maintenance": []}
         self._deploy(text)
-        return f"{last} is to get {self.intent['shares'][last]:.0%} of the requests, and does"
+        return f"{self.canary} is to get {share:.0%} of the requests, and does"
 
     def _maintenance(self) -> str:
         name = self._drawn(*self._servers()[1:])

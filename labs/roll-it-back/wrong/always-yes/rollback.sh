@@ -35,8 +35,8 @@ haproxy -c -f haproxy.cfg >/dev/null || give_up "the config on disk does not hol
 systemctl reload haproxy || give_up "HAProxy refused the reload"
 
 # 4. Nobody stays taken out.
-"$tool/ask" "show servers state" | while read -r _ pool _ server _; do
-    case $server in app*) "$tool/ask" "set server $pool/$server state ready" ;; esac
+"$tool/ask" "show servers state" | while read -r id pool _ server _; do
+    [ "$id" = "#" ] || [ -z "$server" ] || "$tool/ask" "set server $pool/$server state ready"
 done >/dev/null
 
 say "rolled back"

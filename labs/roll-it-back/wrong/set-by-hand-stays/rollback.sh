@@ -36,7 +36,7 @@ systemctl reload haproxy || give_up "HAProxy refused the reload"
 
 # 5. Look, and count: nobody may have less than half of its share, or more than twice. Machines need a moment to be
 #    found again. Users come at the same time, so small numbers would vary.
-servers=$(sed -n 's/^ *server \(app[0-9]*\) .*/\1/p' haproxy.cfg | sort -u)
+servers=$(sed -n 's/^ *server \([^ ]*\) .*/\1/p' haproxy.cfg | sort -u)
 number=$(echo "$servers" | wc -l)
 for try in 1 2 3; do
     answers=$(curl -s "http://localhost/?try=[1-$((number * 30))]")

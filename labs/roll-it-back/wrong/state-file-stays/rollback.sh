@@ -35,13 +35,13 @@ haproxy -c -f haproxy.cfg >/dev/null || give_up "the config on disk does not hol
 systemctl reload haproxy || give_up "HAProxy refused the reload"
 
 # 4. Nobody stays taken out.
-"$tool/ask" "show servers state" | while read -r _ pool _ server _; do
-    case $server in app*) "$tool/ask" "set server $pool/$server state ready" && "$tool/ask" "set server $pool/$server weight 100%" ;; esac
+"$tool/ask" "show servers state" | while read -r id pool _ server _; do
+    [ "$id" = "#" ] || [ -z "$server" ] || { "$tool/ask" "set server $pool/$server state ready" && "$tool/ask" "set server $pool/$server weight 100%"; }
 done >/dev/null
 
 # 5. Look, and count: nobody may have less than half of its share, or more than twice. Machines need a moment to be
 #    found again. Users come at the same time, so small numbers would vary.
-servers=$(sed -n 's/^ *server \(app[0-9]*\) .*/\1/p' haproxy.cfg | sort -u)
+servers=$(sed -n 's/^ *server \([^ ]*\) .*/\1/p' haproxy.cfg | sort -u)
 number=$(echo "$servers" | wc -l)
 for try in 1 2 3; do
     answers=$(curl -s "http://localhost/?try=[1-$((number * 30))]")

@@ -34,7 +34,7 @@ haproxy -c -q -f haproxy.cfg
 echo >/var/lib/haproxy/servers.state
 kill -USR2 1
 sleep 0.3
-for server in $(grep -o '^ *server app[0-9]*' haproxy.cfg | sed 's/ *server //' | sort -u); do
+for server in $(grep -o '^ *server [^ ]*' haproxy.cfg | sed 's/ *server //' | sort -u); do
     runtime "set server shop/$server state ready" >/dev/null
     runtime "set server shop/$server weight 100%" >/dev/null
 done
@@ -46,7 +46,7 @@ while [ "$tried" -lt 8 ]; do
     tried=$((tried + 1))
     sleep 0.5
     curl -s "http://localhost/?[1-40]" >/dev/null || true
-    runtime "show stat" | grep '^[a-z]*,app[0-9]*,' | cut -d, -f2,8 | sort >/tmp/counts
+    runtime "show stat" | grep '^shop,' | grep -v ',BACKEND,' | cut -d, -f2,8 | sort >/tmp/counts
     least=$(cut -d, -f2 /tmp/counts | sort -n | head -1)
     most=$(cut -d, -f2 /tmp/counts | sort -n | tail -1)
     echo "$(cat /tmp/counts)"
