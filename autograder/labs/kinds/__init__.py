@@ -36,6 +36,7 @@ MODULES: Final = {
     "gate": "gate",
     "rebuild": "rebuild",
     "postmortem": "postmortem",
+    "oncall": "oncall",
 }
 """Kind → its module in this folder."""
 NAMES: Final = (LOADS, *MODULES)
