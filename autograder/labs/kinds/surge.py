@@ -45,12 +45,12 @@ def surge(question: Question) -> Answer:
     """Many people check out at once, each once, and leave after ``patience`` seconds: is it held?
 
     Everybody comes in one wave, so how full the servers get follows from the config alone, and a crash is never this
-    machine's fault. Served must be ``at_least`` so many, a small part of what the servers can do in that time. The
-    others must have an answer, whatever it says, before they leave: how far a queue may reach is told by the config
-    and not by the machine, and where the machine stalled the wave is sent again, up to :data:`TRIES` times.
+    machine's fault. Served must be at least ``each`` for every server, a small part of what they can do in that time.
+    The others must have an answer, whatever it says, before they leave: how far a queue may reach is told by the
+    config and not by the machine, and where the machine stalled the wave is sent again, up to :data:`TRIES` times.
     """
     settings = question.check.settings
-    at_least = int(settings["at_least"])
+    at_least = int(settings["each"]) * len(question.running.stack.servers)
     _, answer = before(question)
     if answer is not None:
         return answer
@@ -121,4 +121,4 @@ def why(wave: Wave, at_least: int) -> str:
     return ""
 
 
-KIND = Kind(surge, settings={"patience": 8.0, "at_least": 18})
+KIND = Kind(surge, version=2, settings={"patience": 8.0, "each": 6})
