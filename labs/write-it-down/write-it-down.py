@@ -111,17 +111,30 @@ lab.check("blameless")
 # %% nbgrader={"grade": true, "grade_id": "actions", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("actions")
 
+# %% [markdown] nbgrader={"grade": false, "grade_id": "by-a-person", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
+# ## 6. What only a person can judge
+#
+# A machine has looked at what can be counted. Whether your page helps a stranger is for a person to say. These five questions
+# are what your instructor looks at, a point each: 1 is "yes", ½ is "partly".
+#
+# 1. After the first two sentences, do I know what broke, for whom, how long, and what ended it?
+# 2. Could I have acted as the people in it did? Or did I think "how could they"?
+# 3. Is it told what let the change through: two conditions at least, besides the line itself?
+# 4. Does each action close a gap that I can point at in the timeline? Has the longest gap the strongest action?
+# 5. Does it say what went well, and where they were lucky?
+#
+# In the cell below, write for the person who reads it: the first two sentences of your page; the longest gap, and the action
+# that closes it; what went well, and where they were lucky. 150 words are enough. If you learn without an instructor, swap
+# pages with a neighbour, and give each other the points.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "for-a-stranger", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false, "cell_type": "markdown"}
+# *Write here.*
+
 # %% [markdown] nbgrader={"grade": false, "grade_id": "debrief", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
-# ## 6. Debrief
+# ## 7. Debrief
 #
-# A machine has looked at what can be counted. Whether your page helps a stranger is for a person to say. Swap it with a
-# neighbour, or ask your instructor, and answer these with yes or no:
-#
-# - After the first two sentences, do I know what broke, for whom, how long, and what ended it?
-# - Could I have acted as the people in it did? Where did I think "how could they"?
-# - Does each action close a gap that I can point at in the timeline? Would it have helped that morning?
-# - Does it say what went well, and where they were lucky?
 # - What did I learn that I could use on another system?
+# - Which sentence of my page will somebody quote in two years?
 #
 # Then compare with your prediction: which gap was the longest, and is your strongest action about that one?
 #

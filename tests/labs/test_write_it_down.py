@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from autograder.grading.batch import grade
+from autograder.grading.classroom import prepare_class
+from autograder.grading.settings import Places
 from autograder.labs.catalogue import load_lab
 from autograder.labs.kinds.kind import Question
 from autograder.labs.kinds.postmortem import KIND, QUESTIONS
@@ -14,12 +18,16 @@ from autograder.labs.kinds.postmortem_text import LARGEST, UnreadableError, acti
 from autograder.labs.lab import Variant
 from autograder.labs.variants import faults_of
 from autograder.labs.verify import Expected, expectations, prove
+from tests.grading import judges
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from autograder.labs.kinds.kind import Answer
     from autograder.labs.lab import Lab
 
 LAB = load_lab("write-it-down")
+BY_HAND = "for-a-stranger"
 CASES = tuple(expectations(LAB))
 OF_THE_TEXT = [check for check in LAB.checks if check.kind == "postmortem"]
 GOOD = LAB.read(LAB.reference)["postmortem.md"]
@@ -148,3 +156,25 @@ def test_an_action_for_everybody_is_one_for_nobody(who: str) -> None:
 def test_points_of_a_list_are_actions_too() -> None:
     (one,) = actions(read_lines(b"## Actions\n\n1. Notice: alert on shares (Okan, 14 March)\n"), 2023)
     assert (one.what, one.who, str(one.day)) == ("Notice: alert on shares", "Okan", "2023-03-14")
+
+
+def test_what_only_a_person_can_judge_waits_for_one_and_an_empty_cell_does_not(tmp_path: Path) -> None:
+    import nbformat
+    from nbgrader.api import Gradebook
+
+    prepare_class(tmp_path, [LAB.slug], seed="none")
+    places = Places(tmp_path)
+    for student in ("ann", "ben"):
+        folder = places.submitted(student, LAB.slug)
+        shutil.copytree(places.outbound(LAB.slug), folder)
+        notebook = nbformat.read(folder / f"{LAB.slug}.ipynb", as_version=4)
+        (cell,) = [one for one in notebook.cells if one.metadata.get("nbgrader", {}).get("grade_id") == BY_HAND]
+        assert (cell.cell_type, cell.metadata.nbgrader.points) == ("markdown", 5)
+        if student == "ann":
+            cell.source = "For 98 minutes nearly every second order failed."
+            nbformat.write(notebook, folder / f"{LAB.slug}.ipynb")
+    assert grade(places.home, [LAB.slug], ask=judges.by_word).exit_code == 0
+    with Gradebook(f"sqlite:///{places.course}/gradebook.db") as book:
+        waits = {who: book.find_grade(BY_HAND, LAB.slug, LAB.slug, who).needs_manual_grade for who in ("ann", "ben")}
+        assert waits == {"ann": True, "ben": False}
+        assert book.find_grade(BY_HAND, LAB.slug, LAB.slug, "ben").auto_score == 0
