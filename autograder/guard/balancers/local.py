@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _LOAD_S = 30.0
 _CHECK_S = 30.0
+_HEARS_S = 5.0
 
 
 class LocalBalancer:
@@ -113,6 +114,8 @@ class LocalBalancer:
                 raise RefusedError(f"{self.name} refuses to reload", why=said)
             return
         if self._at.master:
+            # A master that has only just started its worker does not hear for a moment.
+            wait_until(self._master_hears, _HEARS_S)
             said = ask(self._at.master, "reload", _LOAD_S)
             if "Success=0" in said:
                 raise RefusedError(f"{self.name} refuses the config", why=said.strip()[-300:])
@@ -123,6 +126,12 @@ class LocalBalancer:
             raise BalancerError(
                 f"{self.name} cannot be told to reload", where=self._at.pid_file, why=error.strerror or ""
             ) from None
+
+    def _master_hears(self) -> bool:
+        try:
+            return bool(ask(self._at.master, "show version"))
+        except BalancerError:
+            return False
 
     def _master(self) -> int:
         try:
