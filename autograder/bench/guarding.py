@@ -1,0 +1,202 @@
+"""The campaign: hundreds of incidents and benign changes, by chance, played to the guard's own core.
+
+Every change meets real balancers, real servers, 200 requests a second and a git repository of its own. In one of
+five the guard is killed at a step and must finish what it left. A campaign can be stopped and taken up again: what was
+played stands in a file, a line each, and numbers fix what is played.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import statistics
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from autograder.bench.fairness import CONFIDENCE, upper_bound
+from autograder.bench.guard_cases import draw
+from autograder.bench.guard_play import RATE, Played, play
+from autograder.errors import ManyHandsError
+from autograder.guard.state import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+CHANGES = 500
+"""So many incidents, and as many benign changes."""
+GOAL = {"reverted": 0.995, "restore_s": 5.0, "false": 0.005}
+"""Part of bad changes that is taken back at least; median of seconds that takes; part of benign ones at most."""
+_KILLED_EVERY = 5
+_BENIGN_STEPS = (Step.LINT, Step.BEFORE, Step.REST, Step.WATCH, Step.KEEP)
+_BAD_STEPS = (Step.LINT, Step.BEFORE, Step.REST, Step.WATCH)
+_BACK_STEPS = (Step.RESTORE, Step.CLEAR, Step.COMMIT, Step.VERIFY, Step.RECOVER, Step.FREEZE)
+_TASKS_A_PROCESS = 25
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What was played. ``ours`` could not be played, through our fault; ``load`` is the machine's, at the end."""
+
+    played: tuple[Played, ...]
+    ours: tuple[str, ...]
+    load: float
+
+    def of(self, bad: bool) -> tuple[Played, ...]:
+        """The incidents, or the benign changes."""
+        return tuple(one for one in self.played if one.bad is bad)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """All that is counted."""
+        bad, benign = self.of(bad=True), self.of(bad=False)
+        back = sum(one.outcome == "reverted" for one in bad)
+        false = sum(one.outcome in ("reverted", "good-is-bad", "not-restored") for one in benign)
+        times = sorted(one.restore_s for one in bad if one.outcome == "reverted" and not one.killed)
+        return {
+            "bad": len(bad),
+            "reverted": back,
+            "refused": sum(one.outcome == "refused" for one in bad),
+            "missed": len(bad) - sum(one.right for one in bad),
+            "missed_at_most": upper_bound(len(bad) - sum(one.right for one in bad), len(bad)),
+            "benign": len(benign),
+            "false": false,
+            "false_at_most": upper_bound(false, len(benign)),
+            "held": sum(one.outcome == "held" for one in benign),
+            "restore_s": round(statistics.median(times), 2) if times else 0.0,
+            "restore_p95_s": times[int(0.95 * (len(times) - 1))] if times else 0.0,
+            "requests": sum(one.requests for one in benign),
+            "lost": sum(one.lost for one in benign),
+            "stuck": sum(bool(one.stuck) for one in self.played),
+            "not_well": sum(not one.well for one in self.played if one.right),
+            "killed": sum(bool(one.killed) for one in self.played),
+            "killed_at": sorted({one.killed for one in self.played if one.killed}),
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """0 if nothing came out that should not: see :data:`GOAL`; times are told and not judged. Else 1."""
+        found = self.numbers
+        missed = found["missed"] > (1 - GOAL["reverted"]) * found["bad"]
+        false = found["false"] > GOAL["false"] * found["benign"]
+        return int(bool(missed or false or found["lost"] or found["stuck"] or found["not_well"] or self.ours))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        wrong = [asdict(one) for one in self.played if not one.right or one.stuck or one.lost or not one.well]
+        return {**self.numbers, "ours": self.ours, "load": self.load, "to_look_at": wrong, "ok": not self.exit_code}
+
+    def report(self) -> str:
+        """The same for people."""
+        found = self.numbers
+        lines = [
+            f"bad changes        {found['bad']}: {found['reverted']} taken back, {found['refused']} never let in, "
+            f"{found['missed']} missed (true rate below {found['missed_at_most']:.1%}, {CONFIDENCE:.0%})",
+            f"time to restore    {found['restore_s']:.1f} s in the median, {found['restore_p95_s']:.1f} s in 95 % "
+            f"({RATE:.0f} requests a second, load of the machine {self.load:.1f})",
+            f"benign changes     {found['benign']}: {found['false']} taken back (true rate below "
+            f"{found['false_at_most']:.1%}), {found['held']} held for a person",
+            f"lost to the guard  {found['lost']} of {found['requests']} requests",
+            f"guard killed       {found['killed']} times, at {len(found['killed_at'])} places; stuck {found['stuck']}, "
+            f"not well afterwards {found['not_well']}",
+        ]
+        for one in self.played:
+            if not one.right or one.stuck or one.lost or not one.well:
+                said = one.stuck or one.why or f"{one.lost} requests lost {dict(one.lost_how)}"
+                name = f"{'bad' if one.bad else 'benign'} {one.number}, {one.proxy} {one.kind}"
+                lines.append(f"  {name}: {one.outcome}{f', killed at {one.killed}' if one.killed else ''}: {said}")
+        return "\n".join([*lines, *(f"  not played: {why}" for why in self.ours)])
+
+
+def measure(
+    incidents: int = CHANGES,
+    benign: int = CHANGES,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    seed: int = 1,
+    jobs: int = 1,
+    record: Path | None = None,
+) -> Campaign:
+    """Play so many changes, ``jobs`` at a time. ``record`` is a file of what was played, which is not played again."""
+    wanted = [(bad, number) for bad, count in ((True, incidents), (False, benign)) for number in range(count)]
+    wanted.sort(key=lambda one: (one[1], one[0]))  # so that a campaign that is cut short has both
+    done = {(one.bad, one.number): one for one in _recorded(record, seed)}
+    left = [one for one in wanted if one not in done]
+    ours: list[str] = []
+    for (bad, number), result in _all(left, seed, jobs):
+        if isinstance(result, Played):
+            done[bad, number] = result
+            _write(record, seed, result)
+            say(f"{len(done)} of {len(wanted)}: {result.proxy} {result.kind}: {result.outcome}")
+        else:
+            ours.append(f"{'bad' if bad else 'benign'} {number}: {type(result).__name__}: {result}")
+    return Campaign(tuple(done[one] for one in wanted if one in done), tuple(ours), round(os.getloadavg()[0], 1))
+
+
+def killed_at(seed: int, number: int, bad: bool) -> tuple[Step, str] | None:
+    """At which step the guard is killed in the change of that number, if it is: they come in turn."""
+    if number % _KILLED_EVERY != _KILLED_EVERY - 1:
+        return None
+    steps = [(step, phase) for step in (*_BAD_STEPS, *_BACK_STEPS) if bad for phase in ("begun", "done")]
+    steps = steps or [(step, phase) for step in _BENIGN_STEPS for phase in ("begun", "done")]
+    turn = random.Random(seed).randrange(len(steps)) + number // _KILLED_EVERY
+    return steps[turn % len(steps)]
+
+
+def _one(seed: int, number: int, bad: bool) -> Played:
+    return play(number, draw(seed, number, bad), killed_at(seed, number, bad))
+
+
+def _all(
+    left: Sequence[tuple[bool, int]], seed: int, jobs: int
+) -> Iterator[tuple[tuple[bool, int], Played | Exception]]:
+    """Play them, each in one of some processes; whatever went wrong comes in place of what was played."""
+    if not left:
+        return
+    method = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, method, _ends_with_parent, max_tasks_per_child=_TASKS_A_PROCESS) as pool:
+        waiting = iter(left)
+        under_way: dict[Future[Played], tuple[bool, int]] = {}
+        while True:
+            while len(under_way) < jobs and (one := next(waiting, None)) is not None:
+                under_way[pool.submit(_one, seed, one[1], one[0])] = one
+            if not under_way:
+                return
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                one = under_way.pop(future)
+                try:
+                    yield one, future.result()
+                except Exception as error:
+                    yield one, error
+
+
+def _ends_with_parent() -> None:
+    """Leave a key press to the process that started this one, which then ends them all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _recorded(record: Path | None, seed: int) -> Iterator[Played]:
+    if record is None or not record.exists():
+        return
+    for number, line in enumerate(record.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            data = json.loads(line)
+            if data.pop("seed") == seed:
+                yield Played(**data)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ManyHandsError(
+                "this is no record of a campaign",
+                where=f"{record}:{number}",
+                why=str(error),
+                remedy="give another file",
+            ) from None
+
+
+def _write(record: Path | None, seed: int, one: Played) -> None:
+    if record is not None:
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"seed": seed, **asdict(one)}) + "\n")
