@@ -10,7 +10,9 @@ import pytest
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.rebuild import PROMISES
-from autograder.labs.kinds.rebuild_world import HARMFUL, HOPELESS, LOST, REFUSED, draw
+from autograder.labs.kinds.rebuild_world import HARMFUL, HOPELESS, LOST, REFUSED, WRITTEN, draw
+from autograder.labs.lab import Variant
+from autograder.labs.variants import vary
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations
 
@@ -35,12 +37,23 @@ def test_every_promise_is_a_check() -> None:
 
 
 def test_the_sets_that_a_learner_sees_are_those_of_seed_0() -> None:
-    world = draw(PARTS, LOST, 0)
-    folder = LAB.start / "backups"
-    seen = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert seen == world.given()
-    assert world.wanted is not None
-    assert LAB.read(LAB.reference)["conf/haproxy.cfg"] == world.wanted.files["haproxy.cfg"]
+    everybody = [vary(LAB, Variant("a seed", f"student-{number}")) for number in range(12)]
+    starts = {lab.starts[0].folder for lab in everybody}
+    assert starts == set(WRITTEN) == {start.folder for start in LAB.starts}
+    assert {len(lab.stack.servers) for lab in everybody} == {4, 5, 6}
+    for lab in (LAB, *everybody):
+        parts = {name: lab.rewriting.file(content) for name, content in PARTS.items()}
+        world = draw(parts, LOST, 0, lab.starts[0].folder)
+        folder = lab.start / "backups"
+        seen = {
+            str(path.relative_to(folder)): lab.rewriting.file(path.read_bytes())
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        assert seen == world.given()
+        assert world.wanted is not None
+        assert set(world.servers) == {server.name for server in lab.stack.servers}
+        assert lab.read(lab.reference)["conf/haproxy.cfg"] == world.wanted.files["haproxy.cfg"]
 
 
 def test_drawn_worlds_differ_and_always_have_both_kinds_of_useless_sets_on_top() -> None:
@@ -82,6 +95,12 @@ def test_who_begins_from_scratch_a_second_time_ends_what_served() -> None:
     assert got.causes[0].mistake == "restart-loses-requests"
     script = LAB.read(CASES["from-scratch"].folder)["restore.sh"].decode().splitlines()
     assert script[got.causes[0].line - 1] == "systemctl stop haproxy"
+
+
+def test_a_new_machine_says_that_nothing_was_restored_yet() -> None:
+    got = examined("start", ["by-hand"])["by-hand"]
+    assert got.outcome is Outcome.FAILED
+    assert got.observed.startswith("No request reached any server.")
 
 
 @pytest.mark.docker

@@ -5,11 +5,16 @@ Every folder of the lab is proved by ``./manyhands verify roll-it-back``; here a
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.rollback import PROMISES
+from autograder.labs.kinds.rollback_world import OUTAGE, draw, read_history
+from autograder.labs.lab import Variant
+from autograder.labs.variants import vary
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import Expected, expectations
 
@@ -31,6 +36,22 @@ def test_every_promise_is_a_check() -> None:
     asked = [check.settings["promise"] for check in LAB.checks if check.kind == "rollback"]
     assert sorted(asked) == sorted(PROMISES)
     assert LAB.points == 10
+
+
+def test_everybodys_config_log_and_history_tell_of_one_change() -> None:
+    everybody = [vary(LAB, Variant("a seed", f"student-{number}")) for number in range(16)]
+    assert {lab.starts[0].folder for lab in everybody} == {start.folder for start in LAB.starts}
+    assert {len(lab.stack.servers) for lab in everybody} == {4, 5, 6}
+    for lab in (LAB, *everybody):
+        servers = [server.name for server in lab.stack.servers]
+        written = lab.rewriting.text((lab.folder / "history.toml").read_text(encoding="utf-8"))
+        world = draw(read_history(written, servers), OUTAGE, 0)
+        assert lab.read(lab.start)["conf/haproxy.cfg"].split() == world.last["haproxy.cfg"].split()
+        assert lab.read(lab.reference)["conf/haproxy.cfg"].split() == world.wanted["haproxy.cfg"].split()
+        assert {world.taken_out, world.drained} < set(servers)
+        notebook = lab.rewriting.text(lab.notebook.read_text(encoding="utf-8"))
+        log = notebook.partition("```text")[2].partition("```")[0]
+        assert [change.name for change in world.changes[:0:-1] if change] == re.findall(r"^# (\S+) ", log, re.MULTILINE)
 
 
 def test_a_good_rollback_passes_in_a_world_that_nobody_saw_before() -> None:
