@@ -1,0 +1,221 @@
+"""A shift on call is judged by what its record does when it is played again; a record alone is only text.
+
+Every folder of the lab is proved by ``./manyhands verify first-of-march``; here is one of each kind, and what is judged
+without a stack.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from autograder.labs.catalogue import load_lab
+from autograder.labs.examiner import examine
+from autograder.labs.kinds.oncall import QUESTIONS, answered
+from autograder.labs.kinds.oncall_play import Moment, Shift, best_run
+from autograder.labs.kinds.oncall_record import LARGEST, MOST, Action, UnreadableError, read_record
+from autograder.labs.kinds.oncall_stage import AtDoor, Seen
+from autograder.labs.kinds.oncall_world import Repository, ShiftError, World, read_world
+from autograder.labs.lab import Variant
+from autograder.labs.verify import expectations
+from tests.labs.folders import faults
+
+if TYPE_CHECKING:
+    from autograder.labs.lab import Lab
+    from autograder.labs.verify import Expected
+
+LAB = load_lab("first-of-march")
+CASES = {case.name: case for case in expectations(LAB)}
+GOODS = "room slow-clients compress patience"
+KEY = LAB.checks[0].settings["world"]
+BAD = ("one-pool", "checkout", "night")
+
+
+def world_of(lab: Lab = LAB) -> World:
+    return read_world(lab, lab.checks[0].settings["world"])
+
+
+def record(name: str) -> tuple[Action, ...]:
+    return read_record(LAB.read(CASES[name].folder)["shift.jsonl"])
+
+
+def seen(failing: float, **counts: int) -> Seen:
+    """Half of the users come by each balancer, and the same becomes of them."""
+    door = AtDoor(100, round(100 * failing), counts)
+    up = {name for name, count in counts.items() if count}
+    return Seen({"lb1": door, "lb2": door}, tuple(name for name in ("app1", "app2", "app3", "app4") if name not in up))
+
+
+DEAD = seen(1.0)
+WELL = seen(0.0, app1=25, app2=25, app3=25, app4=25)
+
+
+def on_paper(actions: tuple[Action, ...], *moments: Moment) -> Shift:
+    """A shift as it would have been: what its record says, and what users are said to have met."""
+    world = world_of()
+    repository = Repository(world.history)
+    for action in actions:
+        if action.do == "revert":
+            repository = repository.reverted(action.words["commit"], action.words["why"], action.at_s)
+    return Shift(world, actions, (Moment(0.0, None, DEAD), *moments), repository, (repository.config,) * 2)
+
+
+def best_on_paper() -> Shift:
+    actions = best_run(world_of())
+    healed = {1: DEAD, 2: replace(WELL, down=("app1",)), 3: WELL}
+    changes = [action for action in actions if action.do in ("reload", "restart")]
+    return on_paper(actions, *(Moment(one.at_s, one, healed[n]) for n, one in enumerate(changes, 1)))
+
+
+def told_with(*texts: str) -> str:
+    """What is said of the best run with other messages; the last one is the all-clear."""
+    best = best_on_paper()
+    words = iter(texts)
+    actions = [
+        replace(one, words={"text": next(words)}) if one.do in ("tell", "all-clear") else one for one in best.actions
+    ]
+    said = answered(replace(best, actions=tuple(actions)), "told", b"")
+    return "kept" if said.kept else f"{said.mistake}: {said.observed}"
+
+
+def test_every_question_is_a_check_about_the_same_world() -> None:
+    assert [check.settings["ask"] for check in LAB.checks] == list(QUESTIONS)
+    assert {check.settings["world"] for check in LAB.checks} == {KEY}
+    assert LAB.points == 10
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_in_every_world_the_cause_can_be_undone_alone_and_nothing_else_is_lost(bad: str) -> None:
+    world = read_world(LAB, f"{bad} / {GOODS} / 10:05")
+    repository = Repository(world.history)
+    undone = repository.reverted(world.cause.name, "because", 60.0)
+    assert undone.config == world.wanted != world.last
+    assert undone.commits[: len(world.history)] == world.history
+    assert all(put not in world.wanted for _, put in world.cause.edits)
+    for good in world.history[1:]:
+        assert repository.reverted(good.name, "because", 60.0).config != world.last
+    assert repository.gone_back(world.history[2].name, "because", 60.0).config == world.history[2].after
+    assert repository.reset(world.history[2].name).commits == world.history[:3]
+    with pytest.raises(ShiftError, match="there is no commit"):
+        repository.named("")
+    with pytest.raises(ShiftError, match="cannot be taken back by itself"):
+        undone.reverted(world.cause.name, "twice", 90.0)
+
+
+def test_variants_have_other_causes_pagers_and_machines() -> None:
+    labs = [load_lab("first-of-march", Variant("a", f"student-{number}")) for number in range(12)]
+    worlds = [world_of(lab) for lab in labs]
+    assert {world.key.partition(" / ")[0] for world in worlds} == set(BAD)
+    assert len({world.began_s for world in worlds}) > 2
+    assert len({world.alone for world in worlds}) > 4
+    for lab, world in zip(labs, worlds, strict=True):
+        assert {*world.servers, world.spare} == {server.name for server in lab.stack.servers}
+        actions = read_record(lab.read(lab.reference)["shift.jsonl"])
+        assert actions[0].words["world"] == world.key
+        assert any(one.words.get("commit") == world.cause.name for one in actions)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("[1]", "says nothing"),
+        ('{"at": 1, "do": ["look"]}', "says nothing"),
+        ('{"at": 1, "do": "win"}', "says nothing"),
+        ('{"do": "escalate"}', "no time"),
+        ('{"at": true, "do": "escalate"}', "no time"),
+        ('{"at": NaN, "do": "escalate"}', "not within"),
+        ('{"at": -1, "do": "escalate"}', "not within"),
+        ('{"at": 1e400, "do": "escalate"}', "not within"),
+        (f'{{"at": {"9" * 400}, "do": "escalate"}}', "not within"),
+        ('{"at": 1, "do": "restart"}', "no text 'server'"),
+        ('{"at": 1, "do": "restart", "server": 5}', "no text 'server'"),
+        ('{"at": 1, "do": "tell", "text": "\\ud800"}', "no text 'text'"),
+        (json.dumps({"at": 1, "do": "tell", "text": "x" * 5000}), "too long"),
+        ("[" * 100_000, "no JSON"),
+        ('{"at": 5, "do": "escalate"}\n{"at": 4, "do": "escalate"}', "earlier"),
+        ('{"at": 5, "do": "escalate"}\n' * (MOST + 1), "more than"),
+        ('{"at": 5, "do": "restart", "server": "app1"}\n' * 31, "change a machine"),
+        ("x" * (LARGEST + 1), "larger"),
+    ],
+)
+def test_a_record_that_is_none_is_told_why(line: str, why: str) -> None:
+    with pytest.raises(UnreadableError, match=why):
+        read_record(line.encode())
+
+
+def test_a_record_is_read_as_it_was_written() -> None:
+    actions = record("by-hand")
+    assert read_record("\n".join(action.line() for action in actions).encode()) == actions
+
+
+def test_on_paper_the_best_run_is_the_best() -> None:
+    best = best_on_paper()
+    assert best.served_s == 240
+    assert best.lost == 600 * (5 + 4)
+    debrief = b"Paged: 10:05\nServed again: 10:09\nRequests lost: 5,400\nCause: 5d1f0a3\nNext time: "
+    debrief += b"an alert on the share of each machine, in the first minute"
+    for ask in QUESTIONS:
+        said = answered(best, ask, debrief)
+        assert said.kept, (ask, said)
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (["On it, since 10:00. More at 10:16.", "Over. It was 5d1f0a3."], "kept"),
+        (["All pages fail, 100 %.", "Over: 25 % each. It was “Try the new  pool”."], "kept"),
+        (["Hello.", "Over."], ": 2 messages, and none names the change"),
+        (["Only 60 % fail.", "Over. 5d1f0a3"], "untrue-number: The message of 10:06 says 60 %"),
+        (["Since 09:12.", "Over. 5d1f0a3"], "untrue-time: The message of 10:06 says 09:12"),
+        (["Eli broke it.", "Over. 5d1f0a3"], "blames-a-person: The message of 10:06"),
+        (["Somebody was careless.", "Over. 5d1f0a3"], "blames-a-person"),
+    ],
+)
+def test_messages_are_compared_with_what_was_measured(texts: list[str], wanted: str) -> None:
+    assert told_with(*texts).startswith(wanted)
+
+
+def test_an_all_clear_while_half_of_the_pages_fail_is_no_news_but_an_error() -> None:
+    best = best_on_paper()
+    early = [replace(one, at_s=200.0) if one.do == "all-clear" else one for one in best.actions]
+    shift = replace(best, actions=tuple(sorted(early, key=lambda one: one.at_s)))
+    assert answered(shift, "verify", b"").mistake == "all-clear-too-early"
+    assert answered(shift, "told", b"").mistake == "all-clear-too-early"
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff\xfe", b"Paged: 99:99\nServed again: 0:00\nRequests lost: 9,9", b"#" * 1_000_000]
+)
+def test_a_debrief_may_be_anything(text: bytes) -> None:
+    assert not answered(best_on_paper(), "debrief", text).kept
+
+
+@pytest.mark.parametrize("name", ["start", "restarts", "one-balancer"])
+def test_a_wrong_shift_is_told_what_was_wrong(name: str) -> None:
+    assert faults(LAB, CASES[name]) == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_reference_earns_every_point_in_other_worlds_too(number: int) -> None:
+    lab = load_lab("first-of-march", Variant("a", f"student-{number}")) if number else LAB
+    reference = next(case for case in expectations(lab) if case.kind == "reference")
+    assert faults(lab, reference) == []
+
+
+def test_somebody_elses_record_earns_nothing() -> None:
+    other = LAB.read(LAB.reference)["shift.jsonl"].replace(b"10:05", b"10:08")
+    verdicts = examine(LAB, LAB.read(LAB.reference) | {"shift.jsonl": other})
+    assert {verdict.points for verdict in verdicts} == {0}
+    assert "another shift" in verdicts[0].observed
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("case", [CASES["reference"], CASES["one-balancer"]], ids=lambda case: case.name)
+def test_on_docker_it_is_the_same(case: Expected) -> None:
+    verdicts = examine(LAB, LAB.read(case.folder), engine="docker")
+    assert {verdict.check: str(verdict.outcome) for verdict in verdicts} | case.outcomes == {
+        verdict.check: str(verdict.outcome) for verdict in verdicts
+    }
