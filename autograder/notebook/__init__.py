@@ -6,5 +6,6 @@ May import everything below: stack, traffic, judge, mistakes, labs. Start readin
 
 from autograder.notebook.opening import open_lab
 from autograder.notebook.session import LabSession
+from autograder.notebook.shift import Shift, take_shift
 
-__all__ = ["LabSession", "open_lab"]
+__all__ = ["LabSession", "Shift", "open_lab", "take_shift"]

@@ -127,6 +127,32 @@ class ConfigNow:
 
 
 @dataclass(frozen=True)
+class MessageNow:
+    """What somebody wrote: ``at`` by the story's clock (``10:05``). ``mine`` is what the learner said."""
+
+    at: str
+    who: str
+    text: str
+    mine: bool = False
+
+
+@dataclass(frozen=True)
+class ShiftNow:
+    """A shift on call: ``phase`` is ``before``, ``on`` or ``over``, ``clock`` the story's time, ``ends`` its end.
+
+    ``messages`` has the newest last. ``commits`` are pairs of name and words, the newest first; ``spare`` names a
+    machine that is switched off and could be added (empty: none).
+    """
+
+    phase: str
+    clock: str
+    ends: str
+    messages: tuple[MessageNow, ...] = ()
+    commits: tuple[tuple[str, str], ...] = ()
+    spare: str = ""
+
+
+@dataclass(frozen=True)
 class Frame:
     """The lab at one moment.
 
@@ -135,6 +161,7 @@ class Frame:
     what it is asked to send a second (0: nobody sends). ``verdict`` is a sentence about the last seconds, as
     ``concentrated: 96 % on one of three servers``, and ``alarm`` whether that is bad. ``predicted`` (server → 0 to 1)
     is empty before a prediction; ``observed`` are the shares that are compared with it. ``log`` has the newest last.
+    ``shift`` is there in a lab whose learner is on call.
     """
 
     number: int
@@ -162,3 +189,4 @@ class Frame:
     predicted: dict[str, float]
     observed: dict[str, float]
     log: tuple[str, ...]
+    shift: ShiftNow | None = None

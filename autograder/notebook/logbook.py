@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from autograder.notebook.growing import add_line
 
 ANSWERS = "answers.json"
 MEMORY = ".lab"
@@ -50,15 +51,7 @@ class Logbook:
         path = self.folder / _HISTORY
         path.parent.mkdir(exist_ok=True)
         row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "what": what, "result": result}
-        line = json.dumps({**row, "details": details}).encode() + b"\n"
-        # One write: whole, or cut off where the process ended; then the next line must not be glued to the stump.
-        place = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            size = os.fstat(place).st_size
-            stump = size and os.pread(place, 1, size - 1) != b"\n"
-            os.write(place, (b"\n" if stump else b"") + line)
-        finally:
-            os.close(place)
+        add_line(path, json.dumps({**row, "details": details}).encode())
 
     def entries(self) -> tuple[Entry, ...]:
         """Everything that was done, oldest first; a line that cannot be read is left out."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("apply", "check_syntax", "roll_back", "check", "check_all", "set_load", "set_clients", "kill", "slow"),
-    *("cut_off", "bring_back", "predict", "reset", "hint"),
+    *("cut_off", "bring_back", "predict", "reset", "hint", "on_call"),
 )
 _LOOKS_LOST = 3
 _LOG_KEPT = 300
@@ -257,6 +257,8 @@ class Room:
                 self._queue_check(check.name)
         elif command == "predict":
             self._predict(**words)
+        elif command == "on_call":
+            self._on_call(**words)
         else:
             getattr(self._session, command)(**words)
 
@@ -268,6 +270,11 @@ class Room:
         """Shares in per cent, or in parts of 1."""
         parts = sum(shares.values()) <= 2
         self._session.predict(**{name: part * 100 if parts else part for name, part in shares.items()})
+
+    def _on_call(self, verb: str, **words: Any) -> None:
+        if self._session.shift is None:
+            raise ManyHandsError("nobody is on call", remedy="run the cell that takes the shift: take_shift(lab)")
+        self._session.shift.do(verb, **words)
 
     def _examine(self) -> None:
         while (name := self._exams.get()) is not None:
@@ -360,6 +367,7 @@ class Room:
             predicted=self._predicted,
             observed=dict(judged.shares),
             log=log,
+            shift=self._session.shift.now() if self._session.shift else None,
         )
 
 

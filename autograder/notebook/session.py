@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from autograder.labs.lab import Lab
     from autograder.notebook.room import Room
+    from autograder.notebook.shift import Shift
     from autograder.stack.proxies.proxy import ConfigFault
     from autograder.traffic.sample import Sample
 
@@ -77,6 +78,8 @@ class LabSession:
         self._engine = engine
         self._listeners: list[Callable[[Happened], None]] = []
         self._room: Room | None = None
+        self.shift: Shift | None = None
+        """The shift on call, once it was taken."""
         crowds = {"peak": "concurrency", "surge": "requests"}
         at_once = (getattr(check, crowds[check.kind]) for check in lab.checks if check.kind in crowds)
         self._peak = max(at_once, default=PEOPLE)
@@ -122,13 +125,13 @@ class LabSession:
             raise LabError(f"{requests} requests are out of range", remedy=f"send from 1 to {MAX_REQUESTS}")
         crowd = population(clients)
         plan = crowd.check_out(requests) if checkout else crowd.browse(requests)
-        with self._alone() as show:
+        with self.quietly() as show:
             began = time.monotonic()
             sample = send(self.running, crowd, plan, concurrency=self._peak if checkout else 32, timeout=10.0)
             show(began, sample)
         down = tuple(name for name, state in self.running.servers().items() if not state.up)
         shares = " ".join(f"{name} {part:.0%}" for name, part in sorted(sample.shares().items()))
-        self._note(f"send {clients}", f"{shares}, {sample.failed} failed")
+        self.note(f"send {clients}", f"{shares}, {sample.failed} failed")
         predicted = self.predicted()
         return TrafficView(sample, self.lab.stack.fair_shares(), self.lab.stack.balancer.proxy, down, predicted)
 
@@ -147,7 +150,7 @@ class LabSession:
         with self.lock:
             aside = self.logbook.predict("shares", {name: part / 100 for name, part in shares.items()})
             words = " ".join(f"{name} {part:g}%" for name, part in shares.items())
-            self._note("predict", words, kind="prediction", text="predicted")
+            self.note("predict", words, kind="prediction", text="predicted")
         return Said(f"{f'{aside}. ' if aside else ''}Written down. Now send traffic and compare: lab.send()")
 
     def predicted(self) -> dict[str, float]:
@@ -167,10 +170,10 @@ class LabSession:
                 self.refused = ({}, ())
                 self.ran = self.ran.applied(config)
                 write_ran(self.folder, self.ran)
-                self._note("apply", applied.digest, kind="apply", text=f"applied {applied.digest[:4]}")
+                self.note("apply", applied.digest, kind="apply", text=f"applied {applied.digest[:4]}")
             else:
                 self.refused = (config, applied.faults)
-                self._note("apply", str(applied.faults[0]), kind="refused", text="refused")
+                self.note("apply", str(applied.faults[0]), kind="refused", text="refused")
         return AppliedView(applied, self.lab.stack.balancer.proxy)
 
     def check_syntax(self) -> Said:
@@ -180,7 +183,7 @@ class LabSession:
             every = [fault for one in self.lab.stack.balancers for fault in self.running.check(config, one.name)]
             faults = tuple(dict.fromkeys(every))
             self.refused = (config, faults)
-            self._note("check syntax", str(faults[0]) if faults else "valid")
+            self.note("check syntax", str(faults[0]) if faults else "valid")
         said = "\n".join(map(str, faults))
         return Said(said or "valid: it would load. Whether it does what you mean, only traffic tells.")
 
@@ -206,7 +209,7 @@ class LabSession:
         )
         for verdict in verdicts:
             with self.lock:
-                self._note(
+                self.note(
                     f"check {verdict.check}",
                     str(verdict.outcome),
                     kind="check",
@@ -230,7 +233,7 @@ class LabSession:
         with self.lock:
             seen = self.logbook.hints_seen(name)
             if seen < len(check.hints):
-                self._note(f"hint {name}", f"{seen + 1} of {len(check.hints)}")
+                self.note(f"hint {name}", f"{seen + 1} of {len(check.hints)}")
         number = min(seen + 1, len(check.hints))
         return HintView(name, check.hints[number - 1] if check.hints else "", number, len(check.hints))
 
@@ -252,9 +255,9 @@ class LabSession:
                 self.ran = self.ran.rolled_back(earlier)
                 write_ran(self.folder, self.ran)
                 text = f"rolled back to {applied.digest[:4]}"
-                self._note("roll back", applied.digest, kind="rollback", text=text)
+                self.note("roll back", applied.digest, kind="rollback", text=text)
             else:
-                self._note("roll back", str(applied.faults[0]), kind="refused", text="refused")
+                self.note("roll back", str(applied.faults[0]), kind="refused", text="refused")
         return AppliedView(applied, self.lab.stack.balancer.proxy)
 
     rollback = roll_back
@@ -267,23 +270,23 @@ class LabSession:
     def kill(self, server: str) -> Said:
         """End a server's process, as a power cut would."""
         with self.lock:
-            self._about_to_end(server)
+            self.about_to_end(server)
             self.running.kill(server)
-            self._note(f"kill {server}", "done", kind="fault", text=f"killed {server}")
+            self.note(f"kill {server}", "done", kind="fault", text=f"killed {server}")
         return Said(f"{server} is down; lab.bring_back({server!r}) starts it again")
 
     def slow(self, server: str) -> Said:
         """Make a server work ten times as slowly, as one does whose disk is failing."""
         with self.lock:
             self.running.afflict(server, SLOW)
-            self._note(f"slow {server}", "done", kind="fault", text=f"slowed {server}")
+            self.note(f"slow {server}", "done", kind="fault", text=f"slowed {server}")
         return Said(f"{server} takes {SLOW.slowness:g} times as long; lab.bring_back({server!r}) heals it")
 
     def cut_off(self, server: str) -> Said:
         """Pull a server's network cable: nothing arrives and nothing leaves."""
         with self.lock:
             self.running.afflict(server, Conduct(cut_off=True))
-            self._note(f"cut off {server}", "done", kind="fault", text=f"cut off {server}")
+            self.note(f"cut off {server}", "done", kind="fault", text=f"cut off {server}")
         return Said(f"{server} hears and says nothing; lab.bring_back({server!r}) puts the cable back")
 
     def bring_back(self, server: str = "all") -> Said:
@@ -294,24 +297,23 @@ class LabSession:
             else:
                 self.running.heal(server)
                 self.running.start(server)
-            self._note(f"bring back {server}", "done", kind="heal", text=f"brought back {server}")
+            self.note(f"bring back {server}", "done", kind="heal", text=f"brought back {server}")
         return Said("all servers are up" if server == "all" else f"{server} is up")
 
     def restart(self, server: str) -> Said:
         """Start a server's process anew."""
         with self.lock:
-            self._about_to_end(server)
+            self.about_to_end(server)
             self.running.restart(server)
-            self._note(f"restart {server}", "done", kind="heal", text=f"restarted {server}")
+            self.note(f"restart {server}", "done", kind="heal", text=f"restarted {server}")
         return Said(f"{server} is up")
 
     def load(self, rate: float, clients: str = "") -> Said:
         """Change the traffic of the control room: ``rate`` requests a second (0: none), from other clients."""
-        room = self.room
         if clients:
-            room.set_clients(clients)
-        room.set_load(rate)
-        return Said(f"{room.rate:g} requests a second from {room.clients.described}")
+            self.room.set_clients(clients)
+        self.room.set_load(rate)
+        return Said(f"{self.room.rate:g} requests a second from {self.room.clients.described}")
 
     def servers(self) -> dict[str, str]:
         """Which servers run."""
@@ -337,7 +339,7 @@ class LabSession:
                 self.running.close()
                 self.running = open_stack(self.lab.stack, self._engine)
                 self.killed.clear()
-            self._note("reset", "the config as it was given", kind="heal", text="started over")
+            self.note("reset", "the config as it was given", kind="heal", text="started over")
             return self.apply()
 
     def history(self) -> HistoryView:
@@ -355,6 +357,8 @@ class LabSession:
     def close(self) -> None:
         """Stop the stack and the control room. Your files stay."""
         atexit.unregister(self.close)
+        if self.shift is not None:
+            self.shift.close()
         with self.lock:
             room, self._room = self._room, None
         if room is not None:
@@ -370,11 +374,12 @@ class LabSession:
     def _repr_html_(self) -> str:
         return Welcome(self.lab, self.lab.files)._repr_html_()
 
-    def _about_to_end(self, server: str) -> None:
+    def about_to_end(self, server: str) -> None:
+        """Say that a server's process is ended on purpose: it is no crash."""
         self.killed[server] = self.running.machines.state(self.lab.stack.server(server).name).starts
 
     @contextmanager
-    def _alone(self) -> Iterator[Callable[[float, Sample], None]]:
+    def quietly(self) -> Iterator[Callable[[float, Sample], None]]:
         """While the block lasts only this cell sends; it is given what shows its traffic in the room, if one is open.
 
         Both together could be more than a server holds, and a count would be of both.
@@ -387,7 +392,8 @@ class LabSession:
             with room.quiet() as show:
                 yield show
 
-    def _note(self, what: str, result: str, *, kind: str = "", text: str = "", **details: Any) -> None:
+    def note(self, what: str, result: str, *, kind: str = "", text: str = "", **details: Any) -> None:
+        """Write down what was done, and tell those who listen; ``kind`` and ``text`` as in a mark."""
         self.logbook.write(what, result, **details)
         happened = Happened(what, result, kind, text, str(details.get("observed", "")))
         for listener in self._listeners:

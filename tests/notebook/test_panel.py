@@ -204,6 +204,45 @@ def test_buttons_give_orders(shown: Shown) -> None:
     ]  # fmt: skip
 
 
+def test_who_is_on_call_reads_speaks_and_acts(shown: Shown) -> None:
+    desk = shown.page.get_by_role("region", name="On call")
+    expect(desk).to_be_hidden()
+    frame = frames.on_call(2)
+    shown.whole(frame)
+    expect(desk.get_by_role("log").locator("p")).to_have_text(
+        [
+            "10:05 pager The shop: 94% of the requests fail.",
+            "10:09 Support What do we tell them?",
+            "10:11 you Everything goes to app1. Next word at 10:20.",
+        ]
+    )
+    assert barriers(shown.page) == []
+    desk.get_by_role("button", name="Tell", exact=True).click()
+    expect(desk.get_by_label("Tell everybody")).to_be_focused()  # nothing was said, so nothing is sent
+    shown.page.keyboard.type("We take it back.")
+    shown.page.keyboard.press("Enter")
+    desk.get_by_role("button", name="Revert it").click()
+    expect(desk.get_by_label("Why")).to_be_focused()
+    shown.page.keyboard.type("one machine")
+    desk.get_by_role("button", name="Revert it").click()
+    desk.get_by_role("button", name="Reload").click()
+    desk.get_by_label("Machine").select_option("app2")
+    desk.get_by_role("button", name="Restart", exact=True).click()
+    assert shown.orders() == [
+        ("on_call", {"verb": "tell", "text": "We take it back."}),
+        ("on_call", {"verb": "revert", "commit": "5d1f0a3", "why": "one machine"}),
+        ("on_call", {"verb": "reload", "balancer": "lb"}),
+        ("on_call", {"verb": "restart", "server": "app2"}),
+    ]
+    assert frame.shift is not None
+    again = replace(frame.shift, phase="before", clock="10:05", messages=(), commits=frame.shift.commits)
+    shown.change(frame, replace(frame, number=3, shift=again))
+    expect(desk.get_by_role("log")).to_be_hidden()
+    desk.get_by_role("button", name="Begin the shift").click()
+    assert shown.orders()[-1] == ("on_call", {"verb": "begin"})
+    assert shown.faults == []
+
+
 def test_only_what_takes_something_away_asks_again(shown: Shown) -> None:
     page = shown.page
     page.get_by_role("button", name="Start over …").press("Enter")

@@ -16,6 +16,8 @@ from autograder.labs.verdict import Outcome
 from autograder.notebook.frame import EVERY_S
 from autograder.notebook.terminal import predictions, traffic, work
 from autograder.notebook.terminal.editor import edit, find_editor
+from autograder.notebook.terminal.on_call import WORDS as ON_CALL
+from autograder.notebook.terminal.on_call import OnCall
 from autograder.traffic.clients import POPULATIONS
 
 if TYPE_CHECKING:
@@ -88,6 +90,10 @@ class Commands:
         self._changed = time.monotonic()
         self._servers = [one.name for one in session.lab.stack.servers]
         self._names = [one.name for one in session.lab.checks]
+        self._on_call = OnCall(session.shift) if session.shift is not None else None
+        more = {name: Word(*words) for name, words in ON_CALL.items()} if self._on_call else {}
+        self.words = {**WORDS, **more}
+        """Every command of this lab."""
 
     @property
     def code(self) -> int:
@@ -103,13 +109,15 @@ class Commands:
         if name == "quit":
             return None
         try:
-            if name not in WORDS:
-                close = nearest(name, [*WORDS, *_SAME])
+            if name not in self.words:
+                close = nearest(name, [*self.words, *_SAME])
                 raise LabError(
                     f"there is no command {words[0]!r}", remedy=f"did you mean {close}?" if close else "type help"
                 )
-            if len(words) > 1 and not WORDS[name].after:
+            if len(words) > 1 and not self.words[name].after:
                 raise LabError(f"{name} takes no more words", remedy=f"type {name} alone")
+            if name in ON_CALL and self._on_call is not None:
+                return self._on_call.obey(name, words[1:])
             answer: str = getattr(self, f"_{name}")(words[1:])
         except ManyHandsError as error:
             self._trouble = True
@@ -122,12 +130,14 @@ class Commands:
     def options(self, line: str) -> list[str]:
         """What the last word of a line may become: for the Tab key."""
         words = line.split(" ")
-        names: Sequence[str] = list(WORDS)
+        names: Sequence[str] = list(self.words)
         if len(words) > 1:
             name = _SAME.get(words[0], words[0])
             known = {"SERVER": self._servers, "NAME": self._names, "WHO": list(POPULATIONS)}
-            known |= {"COMMAND": list(WORDS), "FILE": list(self._session.lab.files)}
-            after = WORDS[name].after if name in WORDS else ""
+            known |= {"COMMAND": list(self.words), "FILE": list(self._session.lab.files)}
+            known |= {"NODE": list(self._session.lab.stack.nodes), "COMMIT": self._commits()}
+            known |= {"BALANCER": [one.name for one in self._session.lab.stack.balancers]}
+            after = self.words[name].after if name in self.words else ""
             names = next((found for word, found in known.items() if word in after), [])
         return [name for name in names if name.startswith(words[-1])]
 
@@ -235,8 +245,12 @@ class Commands:
         return self._hand_in()
 
     def _help(self, words: Sequence[str]) -> str:
-        chosen = {name: word for name, word in WORDS.items() if not words or name == words[0]} or WORDS
+        chosen = {name: word for name, word in self.words.items() if not words or name == words[0]} or self.words
         return "\n".join(f"{f'{name} {word.after}'.strip():<24} {word.does}" for name, word in chosen.items())
+
+    def _commits(self) -> list[str]:
+        shift = self._session.shift
+        return [one.name for one in shift.stage.repository.commits] if shift is not None else []
 
     def _judge(self, what: str, well: bool) -> None:
         (self._failed.discard if well else self._failed.add)(what)

@@ -33,6 +33,7 @@ Break and mend
 Look
   Tab  the next of checks, config, log    PgUp PgDn  scroll it
   d  dark or light    q or Ctrl-C  quit; your files are kept
+  o  in a lab with a shift on call: type what you do; help lists it
 
 In a bar, the stroke │ is the fair share. ✓ well, ▲ too much,
 ○ gets nothing, ! slow or cut off, ✗ down. Lines: + new, - gone.
@@ -113,6 +114,22 @@ class Agreed(ModalScreen[bool]):
         with VerticalScroll(classes="dialog"):
             yield Label(self._question)
             yield Label("y: yes   n: no", classes="pale")
+
+
+class Told(ModalScreen[None]):
+    """What a command answered; it scrolls where it does not fit."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,enter", "dismiss", "Back")]
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """All of it."""
+        with VerticalScroll(classes="dialog"):
+            yield Static(self._text, markup=False)
+            yield Label("Esc: back", classes="pale")
 
 
 class Help(ModalScreen[None]):

@@ -12,7 +12,9 @@ from autograder.errors import ManyHandsError
 from autograder.grading.own_copy import make_own
 from autograder.labs.catalogue import load_lab
 from autograder.notebook.session import LabSession
+from autograder.notebook.shift import has_shift, take_shift
 from autograder.notebook.terminal.commands import Commands
+from autograder.notebook.terminal.on_call import OnCall
 from autograder.notebook.terminal.prompt import converse
 
 if TYPE_CHECKING:
@@ -67,12 +69,13 @@ def open_in_terminal(
         say(f"Starting the stack of {lab.title!r} …")
         session = LabSession(lab, folder, engine, "a terminal")
         try:
+            on_call = OnCall(take_shift(session)) if has_shift(lab) else None
             if lines:
                 say(f"{folder / lab.files[0]} is the file to mend. Type help for the commands, quit to end.")
                 return converse(Commands(session, submit), folder, show)
             from autograder.notebook.terminal.screen import Desk, LabApp
 
-            chief.app = LabApp(Desk(session.room, folder, lab.files, submit))
+            chief.app = LabApp(Desk(session.room, folder, lab.files, submit, on_call))
             chief.app.run(mouse=False)  # so that the terminal's own mouse can mark and copy text
             code = chief.code or chief.app.return_code or 0
         finally:

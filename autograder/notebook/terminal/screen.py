@@ -19,8 +19,9 @@ from textual.widgets import Static
 from autograder.errors import ManyHandsError
 from autograder.notebook.frame import EVERY_S
 from autograder.notebook.terminal import predictions, traffic, work
-from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Typed
+from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Told, Typed
 from autograder.notebook.terminal.editor import edit, find_editor
+from autograder.notebook.terminal.on_call import pane
 from autograder.notebook.terminal.style import KEYS_LINES, STYLE
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from autograder.notebook.frame import Frame
+    from autograder.notebook.terminal.on_call import OnCall
 
 PANES: Final = ("checks", "config", "log")
+SHIFT: Final = "shift"
+"""One pane more, first, where the learner is on call."""
 FASTER: Final = 1.5
 LEAST: Final = 5.0
 """The smallest rate above none, in requests a second."""
@@ -55,12 +59,16 @@ class Seen(Protocol):
 
 @dataclass(frozen=True)
 class Desk:
-    """An open lab as the screen needs it: its room, its folder, the files to edit, and how to submit (None: cannot)."""
+    """An open lab as the screen needs it: its room, its folder, the files to edit.
+
+    ``submit`` is how to submit (None: cannot), ``on_call`` carries out what is typed on a shift (None: there is none).
+    """
 
     room: Seen
     folder: Path
     files: tuple[str, ...]
     submit: Callable[[], str] | None = None
+    on_call: OnCall | None = None
 
 
 class LabScreen(Screen[None]):
@@ -76,6 +84,7 @@ class LabScreen(Screen[None]):
         Binding("e", "edit", "edit"),
         Binding("g", "predict", "predict"),
         Binding("S", "submit", "submit"),
+        Binding("o", "on_call", "on call"),
         Binding("R", "reset", "reset"),
         Binding("k", "hit('kill')", "kill"),
         Binding("l", "hit('slow')", "slow"),
@@ -101,7 +110,8 @@ class LabScreen(Screen[None]):
         super().__init__()
         self._desk = desk
         self._chosen = 0
-        self._pane = "checks"
+        self._panes = (SHIFT, *PANES) if desk.on_call else PANES
+        self._pane = self._panes[0]
         self._asked = ""
         self._arranged = (False, "")
         self._shown: dict[str, Text] = {}
@@ -111,7 +121,7 @@ class LabScreen(Screen[None]):
         for name in ("heading", "verdict", "servers", "numbers", "marks"):
             yield Static(id=name, markup=False)
         with Grid(id="panes"):
-            for name in PANES:
+            for name in self._panes:
                 with VerticalScroll(id=name, classes="pane", can_focus=False):
                     yield Static(id=f"{name}-text", markup=False)
         yield Static(id="said", markup=False)
@@ -142,6 +152,8 @@ class LabScreen(Screen[None]):
         self._show("marks", traffic.marks(frame, width - 1, 4 if height >= _TALL else 1))
         self._show("checks-text", work.checks(frame, within, self._asked))
         self._show("config-text", work.config(frame))
+        if frame.shift is not None and self._panes != PANES:
+            self._show("shift-text", pane(frame.shift))
         self._show("said", work.said(frame, width - 1))
         before = self._shown.get("log-text")
         self._show("log-text", work.log(frame))
@@ -154,11 +166,12 @@ class LabScreen(Screen[None]):
             return
         self._arranged = (wide, self._pane)
         self.query_one("#panes").set_class(wide, "-wide")
-        for name in PANES:
-            pane = self.query_one(f"#{name}")
-            pane.display = wide or name == self._pane
-            pane.set_class(name == self._pane, "-chosen")
-            pane.border_title = name if wide else "  ".join(f"▸{n}" if n == self._pane else n for n in PANES)
+        self.query_one("#panes").set_class(self._panes != PANES, "-on-call")
+        for name in self._panes:
+            box = self.query_one(f"#{name}")
+            box.display = wide or name == self._pane
+            box.set_class(name == self._pane, "-chosen")
+            box.border_title = name if wide else "  ".join(f"▸{n}" if n == self._pane else n for n in self._panes)
 
     def _show(self, name: str, text: Text) -> None:
         """Hand on only what is new, and lay out anew only what may have grown: both cost more than comparing."""
@@ -208,13 +221,13 @@ class LabScreen(Screen[None]):
 
     def action_pane(self, step: int) -> None:
         """Checks, config or log."""
-        self._pane = PANES[(PANES.index(self._pane) + step) % len(PANES)]
+        self._pane = self._panes[(self._panes.index(self._pane) + step) % len(self._panes)]
         self.draw()
 
     def action_scroll(self, step: int) -> None:
         """A page up or down in what is chosen."""
-        pane = self.query_one(f"#{self._pane}", VerticalScroll)
-        pane.scroll_page_down(animate=False) if step > 0 else pane.scroll_page_up(animate=False)
+        box = self.query_one(f"#{self._pane}", VerticalScroll)
+        box.scroll_page_down(animate=False) if step > 0 else box.scroll_page_up(animate=False)
 
     def action_dark(self) -> None:
         """The other of dark and light."""
@@ -293,6 +306,22 @@ class LabScreen(Screen[None]):
                 self.run_worker(work_on_it, thread=True)
 
         self.app.push_screen(Agreed("Submit your work, as it is saved, to the class?"), answer)
+
+    def action_on_call(self) -> None:
+        """Type what is to be done on the shift, and read what came of it."""
+        desk = self._desk.on_call
+        if desk is None:
+            self.notify("Nobody is on call in this lab.")
+            return
+
+        def work_on_it(line: str) -> None:
+            self.app.call_from_thread(self.app.push_screen, Told(desk.answer(line)))
+
+        def answer(line: str | None) -> None:
+            if line:
+                self.run_worker(lambda: work_on_it(line), thread=True)
+
+        self.app.push_screen(Typed("What do you do? (help lists it)", ""), answer)
 
     def _ask_check(self, question: str, command: str) -> None:
         frame = self._desk.room.frame()

@@ -20,6 +20,7 @@ Screen { layout: vertical; }
 #panes { height: 1fr; grid-size: 1 1; }
 #panes.-wide { grid-size: 2 2; grid-columns: 1fr 1fr; grid-rows: 2fr 1fr; }
 #panes.-wide #config { row-span: 2; }
+#panes.-wide.-on-call { grid-size: 2 3; grid-rows: 2fr 2fr 1fr; }
 .pane { border-top: solid $foreground-muted; padding: 0 1; border-title-color: $text; scrollbar-size: 1 1; }
 .pane.-chosen { border-top: heavy $primary; border-title-style: bold; }
 #said { height: 1; padding: 0 0 0 1; background: $surface; }

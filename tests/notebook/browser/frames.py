@@ -6,7 +6,18 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from autograder.notebook.frame import BalancerNow, CheckNow, ConfigNow, Frame, Line, Mark, Second, ServerNow
+from autograder.notebook.frame import (
+    BalancerNow,
+    CheckNow,
+    ConfigNow,
+    Frame,
+    Line,
+    Mark,
+    MessageNow,
+    Second,
+    ServerNow,
+    ShiftNow,
+)
 
 NAMES = ("app1", "app2", "app3", "app4")
 POPULATIONS = (
@@ -146,3 +157,15 @@ def crashed(number: int = 2, **others: Any) -> Frame:
         log=(*before.log, "20:14:51 app1 crashed (exit code 137)"),
     )
     return replace(frame, **others)
+
+
+def on_call(number: int = 1, **others: Any) -> Frame:
+    """The same while its learner is on call: twelve minutes into the story, and Support has asked."""
+    said = (
+        MessageNow("10:05", "pager", "The shop: 94% of the requests fail."),
+        MessageNow("10:09", "Support", "What do we tell them?"),
+        MessageNow("10:11", "you", "Everything goes to app1. Next word at 10:20.", mine=True),
+    )
+    commits = (("5d1f0a3", "09:58  Eli: One machine is enough"), ("f00d1e5", "3 days ago 10:05  Ana: First version"))
+    shift = ShiftNow(phase="on", clock="10:12", ends="12:05", messages=said, commits=commits, spare="app5")
+    return piled_up(number, **{"shift": shift, **others})

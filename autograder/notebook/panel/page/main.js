@@ -10,6 +10,7 @@ import { makeLog } from "./log.js";
 import { makeNews } from "./news.js";
 import { makePrediction } from "./prediction.js";
 import { makeReset } from "./reset.js";
+import { makeShift } from "./shift.js";
 import { makeSpeech } from "./speech.js";
 import { makeStage } from "./stage.js";
 import { makeTable } from "./table.js";
@@ -21,12 +22,13 @@ function render({ model, el }) {
   const [stage, timeline, table] = [makeStage(act), makeTimeline(), makeTable()];
   const [config, controls] = [makeConfig(), makeControls(act)];
   const [prediction, checks, log, reset] = [makePrediction(act), makeChecks(act), makeLog(), makeReset(act)];
-  const parts = [head, news, stage, table, timeline, config, controls, prediction, checks, log];
+  const shift = makeShift(act);
+  const parts = [head, news, shift, stage, table, timeline, config, controls, prediction, checks, log];
   const seen = make("div", { class: "seen" }, stage.node, timeline.node, table.node);
   const changed = make("div", { class: "changed" }, config.node, controls.node, prediction.node);
   const room = make(
     "div", { class: "room", hidden: true },
-    head.node, news.node, make("div", { class: "main" }, seen, changed), checks.node, make("footer", {}, log.node, reset.node), speech.node,
+    head.node, news.node, shift.node, make("div", { class: "main" }, seen, changed), checks.node, make("footer", {}, log.node, reset.node), speech.node,
   );
   const waiting = make("p", { class: "waiting" }, "Waiting for the lab …");
   const frame_ = make("div", { class: "mh-control-room", role: "region", "aria-label": "Control room" }, waiting, room);
