@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from autograder.verbs.verb import Json, Rest, say, show, verb
 
-_QUICK = "Of grading, small classes only."
+_QUICK = "Of grading, small classes only; of the site, a few pages only in the browser."
 _RUNS = "Of fairness, how many gradings of right work, and as many of wrong work; 1,000 unless you say so."
 _ONLY = "Of the catalogue, this mistake only; may be given several times."
 
@@ -17,7 +17,8 @@ _ONLY = "Of the catalogue, this mistake only; may be given several times."
 @verb
 def bench(
     what: Annotated[
-        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness"], Parameter(help="What to measure.")
+        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness", "site"],
+        Parameter(help="What to measure."),
     ],
     /,
     *,
@@ -34,7 +35,9 @@ def bench(
     configs (both are installed, once, in environments of their own). `grading` takes most of an hour: it grades 40
     submissions with stock nbgrader running the same checks in notebooks, and classes of 40, 200 and 1,000 with
     ours. `fairness` takes hours: it grades right and wrong work while all processors are kept busy; exit code 1
-    when a single verdict was not deserved. Times depend on the machine; ratios hardly do.
+    when a single verdict was not deserved. `site` takes some minutes: it holds every page of the course against its
+    quality bar, with a real Chromium; exit code 1 when a page falls short. Times depend on the machine; ratios
+    hardly do.
 
     Examples:
       ./manyhands bench stacks
@@ -45,6 +48,7 @@ def bench(
       ./manyhands bench catalogue --only weight-skew --json
       ./manyhands bench grading --quick
       ./manyhands bench fairness --runs 50 --json
+      ./manyhands bench site --json
     """
     if what == "catalogue":
         from autograder.bench import catalogue
@@ -76,6 +80,12 @@ def bench(
         fair = fairness.measure(runs or fairness.RUNS, say)
         show(json.dumps(fair.to_dict(), indent=2) if json_ else fair.report())
         return fair.exit_code
+    if what == "site":
+        from autograder.bench.site import table as bar
+
+        rows = bar.measure(say, quick=quick)
+        show(json.dumps([row.to_dict() for row in rows], indent=2) if json_ else bar.report(rows))
+        return 0 if all(row.good for row in rows) else 1
     from autograder.bench import stacks
 
     found = stacks.measure(docker, say)

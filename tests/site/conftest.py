@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.site.pages import NAMES, ROOT, Page
+from autograder.bench.site.page import Page
+from autograder.bench.site.serving import served
+from tests.site.pages import NAMES, ROOT
 
 
 @pytest.fixture(scope="session")
@@ -35,20 +34,8 @@ def built(request: pytest.FixtureRequest, site: Path) -> Page:
     return Page(site, request.param)
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    request_queue_size = 128  # a browser asks for ten files at once, and this machine may be busy
-    daemon_threads = True
-
-
 @pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
     """Where the built site is served, on loopback, such as ``http://127.0.0.1:40001``."""
-    with _Server(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(site) as address:
+        yield address

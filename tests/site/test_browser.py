@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Request, expect
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page as Tab
 
-from tests.site.barriers import barriers
+from autograder.bench.site.barriers import barriers
 from tests.site.pages import GENERATED, WRITTEN
 
 pytestmark = pytest.mark.browser

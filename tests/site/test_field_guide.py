@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.bench.site.page import Page
 from autograder.mistakes.catalogue import mistakes
-from tests.site.pages import Page
 
 SLUGS = [mistake.slug for mistake in mistakes()]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.site.pages import LABS, ROOT, Page
+from autograder.bench.site.page import Page
+from tests.site.pages import LABS, ROOT
 
 
 def test_there_are_labs() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.site.barriers import barriers
+from autograder.bench.site.barriers import barriers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

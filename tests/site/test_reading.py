@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.site.reading import grade, sentences, syllables, words
+from autograder.bench.site.reading import grade, sentences, syllables, words
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from autograder.bench.site.page import Page
 from tests.facts.shop import words_of
-from tests.site.pages import COURSE, Page
+from tests.site.pages import COURSE
 from tests.site.simulation import hook, simulated
 
 if TYPE_CHECKING:

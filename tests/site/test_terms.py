@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.site.barriers import barriers
+from autograder.bench.site.barriers import barriers
 from tests.site.pages import COURSE
 
 if TYPE_CHECKING:
