@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from cyclopts import CycloptsError, UnusedCliTokensError
 
 from autograder.errors import ManyHandsError
-from autograder.verbs import drilling, judging, keeping, learning, reporting, teaching
+from autograder.verbs import drilling, guarding, judging, keeping, learning, reporting, teaching
 from autograder.verbs.verb import app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["drilling", "judging", "keeping", "learning", "main", "reporting", "teaching"]
+__all__ = ["drilling", "guarding", "judging", "keeping", "learning", "main", "reporting", "teaching"]
 
 
 def main(words: Sequence[str]) -> int:
