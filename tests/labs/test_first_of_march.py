@@ -14,9 +14,10 @@ import pytest
 
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
+from autograder.labs.kinds import oncall_stage
 from autograder.labs.kinds.oncall import QUESTIONS, answered
 from autograder.labs.kinds.oncall_play import Moment, Shift, best_run
-from autograder.labs.kinds.oncall_record import LARGEST, MOST, Action, UnreadableError, read_record
+from autograder.labs.kinds.oncall_record import LARGEST, MOST, MOST_CHANGES, Action, UnreadableError, read_record
 from autograder.labs.kinds.oncall_stage import AtDoor, Seen
 from autograder.labs.kinds.oncall_world import Repository, ShiftError, World, read_world
 from autograder.labs.lab import Variant
@@ -137,7 +138,7 @@ def test_variants_have_other_causes_pagers_and_machines() -> None:
         ("[" * 100_000, "no JSON"),
         ('{"at": 5, "do": "escalate"}\n{"at": 4, "do": "escalate"}', "earlier"),
         ('{"at": 5, "do": "escalate"}\n' * (MOST + 1), "more than"),
-        ('{"at": 5, "do": "restart", "server": "app1"}\n' * 31, "change a machine"),
+        ('{"at": 5, "do": "restart", "server": "app1"}\n' * (MOST_CHANGES + 1), "change a machine"),
         ("x" * (LARGEST + 1), "larger"),
     ],
 )
@@ -210,6 +211,17 @@ def test_somebody_elses_record_earns_nothing() -> None:
     verdicts = examine(LAB, LAB.read(LAB.reference) | {"shift.jsonl": other})
     assert {verdict.points for verdict in verdicts} == {0}
     assert "another shift" in verdicts[0].observed
+
+
+def test_a_config_that_lets_users_wait_for_nothing_does_not_take_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oncall_stage, "_PATIENCE_S", 0.2)
+    config = world_of().wanted.replace("bind :80\n", "bind :80\n    timeout tarpit 60s\n    http-request tarpit\n")
+    actions = [Action(0, "begin", {"world": KEY}), Action(60, "commit", {"config": config, "why": "hush"})]
+    actions += [Action(120 + number, "reload", {"balancer": "lb1"}) for number in range(9)]
+    lines = "\n".join(action.line() for action in actions)
+    (verdict,) = examine(LAB, LAB.read(LAB.reference) | {"shift.jsonl": lines.encode()}, checks=["mitigate"])
+    assert (verdict.outcome, verdict.points) == ("failed", 0)
+    assert "users wait for nothing" in verdict.observed
 
 
 @pytest.mark.docker

@@ -3,6 +3,9 @@
 The record says only what was tried, and when. What came of it is measured on a fresh stack (:mod:`.oncall_play`), with
 the shift that this student has: so a record of somebody else's shift, or one in which the right words stand and
 nothing was mended, earns nothing.
+
+When something was done is the learner's own word. A shift may be done again, and is faster then: so times are judged
+generously, and what was left behind strictly.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ def _detect(shift: Shift) -> Said:
             one
             for one in shift.actions
             if (one.do == "look" and one.words["at_what"] == opened)
-            or (one.do == "revert" and world.cause.name.startswith(one.words["commit"]))
+            or (one.do == "revert" and one.words["commit"] == world.cause.name)
             or (one.do in IN_HISTORY and _taken_back(shift, one.at_s))
         ),
         None,

@@ -16,6 +16,8 @@ from autograder.labs.kinds.oncall_world import LAST_S, Repository, ShiftError, W
 if TYPE_CHECKING:
     from autograder.labs.kinds.kind import Question
 
+_MOST_HUNG: Final = 3
+"""Looks at which users may wait for nothing, before the rest is not played."""
 SERVED: Final = 0.05
 """Part of the requests that may fail while users count as served."""
 
@@ -118,6 +120,9 @@ def played(stage: Stage, actions: tuple[Action, ...]) -> Shift:
             refused = stage.refused if action.do == "reload" else ""
             seen = moments[-1].seen if refused else stage.look()
             moments.append(Moment(action.at_s, action, seen, refused))
+        if stage.hung > _MOST_HUNG:
+            why = "With what was loaded, users wait for nothing again and again; so the rest was not played."
+            return _nothing(stage.world, why)
     loaded = tuple(stage.loaded.values())
     return Shift(stage.world, actions, tuple(moments), stage.repository, loaded)
 

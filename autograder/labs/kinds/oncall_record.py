@@ -20,7 +20,7 @@ FILE: Final = "shift.jsonl"
 LARGEST: Final = 512 * 1024
 MOST: Final = 400
 """Actions that a record may have."""
-MOST_CHANGES: Final = 30
+MOST_CHANGES: Final = 24
 """Of these, as many as may change a machine."""
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "begin": ("world",),

@@ -41,11 +41,15 @@ _FAST: Final = Conduct(slowness=0.5)
 
 @dataclass(frozen=True)
 class AtDoor:
-    """What came of the pages that one balancer was asked for: how many failed, and who answered the others."""
+    """What came of the pages that one balancer was asked for: how many failed, and who answered the others.
+
+    ``unanswered`` counts those among the failed that nothing came back for.
+    """
 
     requests: int
     failed: int
     counts: Mapping[str, int]
+    unanswered: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,10 @@ class Stage:
         self.loaded: dict[str, str] = {}
         self.refused = ""
         """What a balancer said when it was last given a config that it does not take."""
+        self.hung = 0
+        """Looks at which users waited for nothing: that takes long, and nobody's shift needs many of them."""
+        self._never: set[tuple[str, ...]] = set()
+        """What was loaded and up when the balancers and the machines did not come to agree on who is up."""
 
     def begin(self) -> Seen:
         """The outage: every balancer runs the newest version, and the spare is off."""
@@ -104,6 +112,9 @@ class Stage:
             self._settle()
             doors = {name: self._visit(name, self.seed + number) for name in self.running.balancers}
             still = self._up() == before
+            if any(2 * door.unanswered > door.requests for door in doors.values()):
+                self.hung += 1
+                break
             if still and not any(_all_on_one(door) for door in doors.values()):
                 break
         return Seen(doors, tuple(name for name in self._names() if name not in self._up()))
@@ -122,11 +133,13 @@ class Stage:
         people = population("many")
         plan = people.browse(PAGES, seed=seed)
         sample = send(self.running, people, plan, concurrency=CROWD, timeout=_PATIENCE_S, door=door)
-        return AtDoor(sample.requests, sample.failed, sample.counts())
+        return AtDoor(sample.requests, sample.failed, sample.counts(), sample.failures.get("timeout", 0))
 
     def _settle(self) -> None:
         """Wait until the balancers have seen which servers are down and which are up."""
-        wait_until(self._agree, _SETTLED_S)
+        place = (*self.loaded.values(), *sorted(self._up()))
+        if place not in self._never and not wait_until(self._agree, _SETTLED_S):
+            self._never.add((*self.loaded.values(), *sorted(self._up())))
 
     def _agree(self) -> bool:
         up = self._up()
