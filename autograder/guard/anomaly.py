@@ -7,7 +7,7 @@ before the change, and against a control: balancers that have not got the change
 | --- | --- |
 | share | a server has p > 1.5 × its fair share of its pool, and > 1.25 × its share before |
 | errors | p > the declared budget, > 0.5 %, and > twice what it was before at most |
-| latency | in p > 0.2 of looks a third of answers are slow: twice as slow as nine of ten were before, and declared |
+| latency | in p > 0.2 of looks 40 % of answers take twice as long as half did before, and longer than declared |
 | saturation | in p > 0.2 of looks more than ten wait in queues, and three times as many as ever before |
 | lost | a server has p < ⅓ of its fair share and of its share before, or is down for a second; or all have nearly \
 nothing to do: less than a tenth as many requests a second as before |
@@ -56,7 +56,7 @@ LOOKS_APART_S = 0.3
 """What is read sooner again tells nothing new of queues and latency."""
 SMALL_ERRORS = 0.005
 _GREW = 1.25
-_BAD_LOOKS, _SLOW_PART, _SOME = 0.2, 1 / 3, 10
+_BAD_LOOKS, _SLOW_PART, _SOME = 0.2, 0.4, 10
 _DOWN_S = 1.0
 _ENOUGH_FREEDOM = 8
 _LARGE_EFFECT = 4.0
@@ -233,7 +233,8 @@ class Watcher:
         if slow_from is None:
             return Suspicion("latency")
         log_e = log_e_above(looks.slow, looks.told, _BAD_LOOKS)
-        says = f"In {looks.slow} of {looks.told} looks many answers took more than {LATENCY_MS[slow_from - 1]:.0f} ms."
+        limit = LATENCY_MS[slow_from - 1]
+        says = f"In {looks.slow} of {looks.told} looks many answers took more than {limit:.0f} ms."
         theirs = buckets(control) if control else ()
         too = sum(theirs) >= ENOUGH and sum(theirs[slow_from:]) > _SLOW_PART * sum(theirs)
         return Suspicion("latency", log_e, log_e, says, too)

@@ -125,9 +125,9 @@ class Past:
         whole = sum(counted)
         if self._intent.latency_ms is None and whole < ENOUGH:
             return None
-        most = next((n for n in range(len(counted)) if sum(counted[n + 1 :]) <= 0.1 * whole), len(counted))
-        usual = LATENCY_MS[most] if whole >= ENOUGH and most < len(LATENCY_MS) else 0.0
-        if whole >= ENOUGH and most >= len(LATENCY_MS):
+        half = next((n for n in range(len(counted)) if sum(counted[n + 1 :]) <= whole / 2), len(counted))
+        usual = LATENCY_MS[half] if whole >= ENOUGH and half < len(LATENCY_MS) else 0.0
+        if whole >= ENOUGH and half >= len(LATENCY_MS):
             return None  # they cannot be told to be slower
         slow = max(_SLOWER * usual, self._intent.latency_ms or 0.0)
         return next((n + 1 for n, bound in enumerate(LATENCY_MS) if bound >= slow * 0.99), None)
