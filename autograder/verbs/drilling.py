@@ -33,7 +33,7 @@ def drill(
     ] = "",
     rto: Annotated[str, Parameter(show_default=False, help="The promised time until all is well, as 5m.")] = "",
     rpo: Annotated[str, Parameter(show_default=False, help="How old may be what is restored, as 24h.")] = "",
-    rate: Annotated[float, Parameter(help="Users' requests a second, 20 to 500.")] = 100.0,
+    rate: Annotated[float, Parameter(help="Users' requests a second, 20 to 500.")] = 80.0,
     report: Annotated[Path | None, Parameter(show_default=False, help="Write a report in Markdown here.")] = None,
     engine: Engine = "local",
     nginx: Nginx = None,
@@ -68,6 +68,8 @@ def drill(
     if runbook is None:
         show(command.example_for(wanted).rstrip("\n"))
         return 0
+    if report is not None:
+        _keep(report, "")  # rather now than after the drill
     progress = Progress(sys.stderr, 0)
     try:
         found = command.drill(wanted, progress.say)

@@ -39,7 +39,7 @@ class Wanted:
     main: str = ""
     rto: str = ""
     rpo: str = ""
-    rate: float = 100.0
+    rate: float = 80.0
     engine: str = "local"
     programs: Mapping[str, Path] | None = None
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from autograder.errors import ManyHandsError
 from autograder.guard.drill.backup import Backup, date, differences
 from autograder.guard.drill.result import Drill, Kind, Outcome, StepDone, Targets
+from autograder.guard.drill.runbook import WITHIN_S
 from autograder.guard.drill.users import SLICE_S, Users, visitors
 from autograder.guard.drill.window import Before, Slice, Stretch, lost_in, seen_before
 from autograder.stack.balancing import config_only
@@ -23,6 +24,7 @@ from autograder.stack.engine import EngineError, NodeDownError
 from autograder.stack.programs import Limits, Program
 from autograder.stack.twin.plan import NODE
 from autograder.stack.twin.twin import open_twin
+from autograder.stack.warden.work import WORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,13 +39,13 @@ if TYPE_CHECKING:
 _BEFORE: Final = 300
 """Requests that tell how it was before; more where there are many servers, up to three times as many."""
 _FOR_EACH_SERVER: Final = 60
-_WARMING: Final = 40
+_WARMING: Final = 12
 """Slices that a balancer may take, once started, until it serves as it will."""
 _MUST_SERVE: Final = 0.98
 _SHOWS: Final = 80
-_RECOVERS: Final = 80
-"""Slices after which a break that does not show, or a service that is not well, is taken for what it looks like."""
+"""Slices after which a break that does not show is taken for none."""
 _TAIL: Final = 400
+_ROOM: Final = Limits(processes=128, disk_mb=64, file_mb=32, files=6_000)
 _HISTORY: Final = """
 set -e
 cd "$1"
@@ -63,7 +65,8 @@ class Plan:
     """What is to be drilled.
 
     ``good`` is the config that users are served by; ``bad`` is for a rollback, ``backup`` for a restore. ``rate`` is
-    users' requests a second; ``programs`` are a user's own balancers.
+    users' requests a second; ``programs`` are a user's own balancers. ``patience`` is how many slices of traffic
+    (half a second each) a service may take to be well after the runbook's end.
     """
 
     kind: Kind
@@ -72,9 +75,10 @@ class Plan:
     backup: Backup | None
     runbook: Runbook
     targets: Targets = field(default_factory=Targets)
-    rate: float = 100.0
+    rate: float = 80.0
     engine: str = "local"
     programs: Mapping[str, Path] | None = None
+    patience: int = 80
 
 
 def play(plan: Plan, say: Callable[[str], None]) -> Drill:
@@ -105,7 +109,8 @@ class _Player:
         """When it was broken, as a monotonic clock says."""
         self.followed = 0.0
         """Up to where the users' slices were looked at."""
-        self.work = dict(plan.runbook.files)
+        saved = {} if plan.backup is None else {f"backup/{path}": data for path, data in plan.backup.files.items()}
+        self.work = {**plan.runbook.files, **saved}
 
     def play(self) -> Drill:
         """The whole drill."""
@@ -146,7 +151,9 @@ class _Player:
                 samples.clear()  # a balancer that has only just started may not know its servers yet
             elif one.sample.requests:
                 samples.append(one.sample)
-            return sum(sample.requests for sample in samples) >= wanted or seen > 4 * _WARMING
+                if lost_in(one.sample) == one.sample.requests:
+                    return True
+            return sum(sample.requests for sample in samples) >= wanted or seen > 8 * _WARMING
 
         users.follow(0.0, enough)
         if not samples:
@@ -184,23 +191,17 @@ class _Player:
             raise EngineError("the config's history could not be made", why=f"{result.in_words()} {result.err[-300:]}")
         return result.out.strip()
 
-    def _run(self, argv: tuple[str, ...], needs: tuple[str, ...] = (), limits: Limits | None = None) -> ProgramResult:
+    def _run(self, argv: tuple[str, ...], needs: tuple[str, ...] = (), within_s: float = WITHIN_S) -> ProgramResult:
         return self.running.run_program(
             Program(
                 argv,
                 files=self.work,
-                read_only=self._given(),
                 writable=(self.folder,),
-                limits=limits or Limits(),
+                limits=replace(_ROOM, wall_s=within_s, cpu_s=within_s),
                 environment=self.environment,
                 needs=needs,
             )
         )
-
-    def _given(self) -> dict[str, bytes]:
-        if self.plan.backup is None:
-            return {}
-        return {f"backup/{path}": content for path, content in self.plan.backup.files.items()}
 
     def _break(self) -> float:
         """Break it; when it was broken, as a monotonic clock says."""
@@ -213,7 +214,7 @@ class _Player:
             if not self.balancer.reload_in_place(lambda: not self.balancer.proxy.reload(machines, NODE)):
                 raise NotPlayedError(f"{self.plan.good.proxy} did not load the bad version")
         else:
-            self.environment["DRILL_BACKUP"] = "/given/backup"
+            self.environment["DRILL_BACKUP"] = f"{WORK}/backup"
             self.balancer.operated()
             self.broke = time.monotonic()
             machines.kill(NODE)
@@ -263,10 +264,7 @@ class _Player:
         return tuple(done)
 
     def _step(self, step: Step, began: float) -> StepDone:
-        result = self._run(
-            (step.shell, "-e", "-c", step.run, step.name),
-            limits=Limits(wall_s=step.within_s, cpu_s=step.within_s, processes=128),
-        )
+        result = self._run((step.shell, "-e", "-c", step.run, step.name), within_s=step.within_s)
         kept = {name: data for name, data in self.work.items() if name not in result.removed}
         self.work = {**kept, **result.files}  # the next step finds what this one left in its folder
         outcome: Outcome = "done" if result.ok else "too-long" if result.ended_by in ("wall", "cpu") else "failed"
@@ -285,7 +283,7 @@ class _Player:
             nonlocal after
             stretch.add(one)
             after += one.start >= ended
-            return bool(after) and (stretch.since is not None or after >= _RECOVERS)
+            return bool(after) and (stretch.since is not None or after >= self.plan.patience)
 
         users.follow(self.followed, well)
 
