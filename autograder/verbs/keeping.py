@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from autograder.verbs.verb import Json, Rest, say, show, verb
 
 _QUICK = "Of grading, small classes only; of the site, a few pages only in the browser."
 _RUNS = "Of fairness, how many gradings of right work, and as many of wrong work; 1,000 unless you say so."
+_CHANGES = "Of the guard, how many {}; 500 unless you say so."
+_SEED = "Of the guard, what fixes its chances."
+_JOBS = "Of the guard, how many changes are played at a time."
+_RECORD = "Of the guard, a file of what was played: name it again to go on where a campaign ended."
 _ONLY = "Of the catalogue, this mistake only; may be given several times."
 
 
 @verb
 def bench(
     what: Annotated[
-        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness", "site"],
+        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness", "site", "guard"],
         Parameter(help="What to measure."),
     ],
     /,
@@ -26,6 +32,15 @@ def bench(
     only: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_ONLY)] = (),
     quick: Annotated[bool, Parameter(negative="", show_default=False, help=_QUICK)] = False,
     runs: Annotated[int, Parameter(show_default=False, help=_RUNS)] = 0,
+    incidents: Annotated[
+        int | None, Parameter(validator=Number(gte=0), show_default=False, help=_CHANGES.format("incidents"))
+    ] = None,
+    benign: Annotated[
+        int | None, Parameter(validator=Number(gte=0), show_default=False, help=_CHANGES.format("benign changes"))
+    ] = None,
+    seed: Annotated[int, Parameter(help=_SEED)] = 1,
+    jobs: Annotated[int, Parameter(validator=Number(gte=1), help=_JOBS)] = 1,
+    record: Annotated[Path | None, Parameter(show_default=False, help=_RECORD)] = None,
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
     """Measure Many Hands itself, against a peer in the same run: Docker, wrk, other people's linters.
@@ -36,8 +51,10 @@ def bench(
     submissions with stock nbgrader running the same checks in notebooks, and classes of 40, 200 and 1,000 with
     ours. `fairness` takes hours: it grades right and wrong work while all processors are kept busy; exit code 1
     when a single verdict was not deserved. `site` takes some minutes: it holds every page of the course against its
-    quality bar, with a real Chromium; exit code 1 when a page falls short. Times depend on the machine; ratios
-    hardly do.
+    quality bar, with a real Chromium; exit code 1 when a page falls short. `guard` takes some hours: it plays
+    incidents and benign changes to the guard, with real balancers and 200 requests a second, and kills it in one of
+    five; exit code 1 when one was missed, one was taken back that was fine, or a request was lost. Times depend on
+    the machine; ratios hardly do.
 
     Examples:
       ./manyhands bench stacks
@@ -49,7 +66,16 @@ def bench(
       ./manyhands bench grading --quick
       ./manyhands bench fairness --runs 50 --json
       ./manyhands bench site --json
+      ./manyhands bench guard --incidents 3 --benign 3
+      ./manyhands bench guard --record campaign.jsonl --jobs 2 --json
     """
+    if what == "guard":
+        from autograder.bench import guarding
+
+        counts = [guarding.CHANGES if count is None else count for count in (incidents, benign)]
+        played = guarding.measure(*counts, say=say, seed=seed, jobs=jobs, record=record)
+        show(json.dumps(played.to_dict(), indent=2) if json_ else played.report())
+        return played.exit_code
     if what == "catalogue":
         from autograder.bench import catalogue
 
