@@ -13,7 +13,7 @@ from autograder.errors import ManyHandsError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = ("local", "container", "commands")
+KINDS = ("local", "commands")
 
 
 class SettingsError(ManyHandsError):
@@ -37,7 +37,7 @@ class Git:
 class BalancerAt:
     """One balancer and how to reach it; which keys count depends on ``kind`` and ``proxy``.
 
-    ``folder`` is where its config lies (in the container, for that kind). ``pid_file`` is its master's; ``stats`` is
+    ``folder`` is where its config lies. ``pid_file`` is its master's; ``stats`` is
     HAProxy's Runtime API (a path, or ``host:port``), ``master`` its master CLI; ``access_log`` nginx's log of JSON
     lines. The last six are commands, as lists of words; ``{folder}`` stands for a folder with the files.
     """
@@ -51,7 +51,6 @@ class BalancerAt:
     stats: str = ""
     master: str = ""
     access_log: str = ""
-    container: str = ""
     check: tuple[str, ...] = ()
     install: tuple[str, ...] = ()
     reload: tuple[str, ...] = ()
@@ -207,11 +206,9 @@ class _Reader:
 
     def complete(self, one: BalancerAt, number: int) -> None:
         """Whether a balancer of this kind has all it needs. Raises :class:`SettingsError`."""
-        needed = {"local": ("folder",), "container": ("folder", "container"), "commands": _COMMANDS}[one.kind]
+        needed = {"local": ("folder",), "commands": _COMMANDS}[one.kind]
         if one.kind == "local":
             needed += ("pid_file", "access_log") if one.proxy == "nginx" else ("stats",)
-        elif one.kind == "container":
-            needed += ("access_log",) if one.proxy == "nginx" else ("stats",)
         for key in needed:
             if not getattr(one, key):
                 said = f"a {one.proxy} of kind {one.kind} needs {key}"

@@ -188,7 +188,7 @@ def test_what_a_twin_shows_to_be_bad_is_never_installed(place: Place) -> None:
 
 def test_a_listener_that_fails_stops_nothing(place: Place) -> None:
     class Broken:
-        def event(self, event: object, /) -> None:
+        def event(self, *_: object) -> None:
             raise OSError("disk full")
 
         def window(self, *_: object) -> None:
