@@ -118,10 +118,17 @@ lab.check("accepted")
 # Each check plays recordings to your rules: 70 minutes of a shop, in a second. It tells when the harm came and when you
 # were told. `lab.hint("share")` gives a hint. **Predict** each time: which alert, after how many minutes?
 
-# %% nbgrader={"grade": true, "grade_id": "share", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% nbgrader={"grade": true, "grade_id": "share", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("share")
 
-# %% nbgrader={"grade": true, "grade_id": "errors", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+# %% [markdown] nbgrader={"grade": false, "grade_id": "live-text", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
+# A recording is only as good as who made it. The next check makes a change on a real stack: HAProxy loads it, requests are
+# sent, and every server counts its own. Your rules see the day go on from there. **Predict:** does it ring?
+
+# %% nbgrader={"grade": true, "grade_id": "live", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
+lab.check("live")
+
+# %% nbgrader={"grade": true, "grade_id": "errors", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("errors")
 
 # %% nbgrader={"grade": true, "grade_id": "slow", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}

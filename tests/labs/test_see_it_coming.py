@@ -14,9 +14,10 @@ import pytest
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import CONFIG_FOLDER, examine
 from autograder.labs.kinds.alerts import ABOUT, ACCEPTED, PROMISES, QUIET, Seen, alerts, observe
+from autograder.labs.kinds.alerts_live import changed
 from autograder.labs.kinds.alerts_reading import WHY
 from autograder.labs.kinds.alerts_run import MOST_BYTES, RULES, play
-from autograder.labs.kinds.alerts_scenes import GONE, INCIDENTS, PINNED, SCENES, Scene, scenes
+from autograder.labs.kinds.alerts_scenes import GONE, INCIDENTS, LIVE, PINNED, SCENES, Scene, counted, scenes
 from autograder.labs.kinds.alerts_scenes import QUIET as DAYS
 from autograder.labs.kinds.alerts_world import STEP_S, in_promtools_words
 from autograder.labs.kinds.kind import Answer, Question
@@ -69,7 +70,7 @@ def test_the_reference_earns_every_point() -> None:
 @needs_promtool
 @pytest.mark.parametrize("folder", LAB.other_ways, ids=lambda path: path.name)
 def test_other_rules_are_as_right_on_recordings_that_nobody_saw(running: RunningStack, folder: Path) -> None:
-    rules, checks = LAB.read(folder)[RULES], [check.name for check in LAB.checks]
+    rules, checks = LAB.read(folder)[RULES], [check.name for check in LAB.checks if check.name != LIVE]
     seen = seen_by(running, rules, checks, seed=1)
     answers = {check: answer(running, rules, check, seen) for check in checks}
     assert {check: one.observed for check, one in answers.items() if not one.passed} == {}
@@ -79,7 +80,7 @@ def test_other_rules_are_as_right_on_recordings_that_nobody_saw(running: Running
 @pytest.mark.parametrize("expected", WRONG, ids=lambda case: case.name)
 def test_each_wrong_folder_gets_what_it_must(running: RunningStack, expected: Expected) -> None:
     rules = LAB.read(expected.folder)[RULES]
-    failing = [check for check, outcome in expected.outcomes.items() if outcome != "passed"]
+    failing = [check for check, outcome in expected.outcomes.items() if outcome != "passed" and check != LIVE]
     seen = seen_by(running, rules, failing)
     answers = {check: answer(running, rules, check, seen) for check in failing}
     named = {cause.mistake for one in answers.values() for cause in one.causes}
@@ -128,6 +129,27 @@ def test_rules_that_ask_for_very_much_are_not_judged() -> None:
     (verdict,) = examine(LAB, files, checks=["share"])
     assert verdict.outcome == "unjudged"
     assert "at most 32,768 are read" in verdict.observed
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("folder", "mistakes"), [("reference/other-ways/saturation", []), ("start", ["average-hides-it"])]
+)
+def test_a_change_that_a_real_haproxy_loads_is_seen(folder: str, mistakes: list[str]) -> None:
+    (verdict,) = examine(LAB, LAB.read(LAB.folder / folder), checks=["live"], seed=2)
+    assert verdict.outcome == ("failed" if mistakes else "passed"), verdict
+    assert [cause.mistake for cause in verdict.causes] == mistakes
+    assert "39 of 54 requests" in verdict.observed
+
+
+def test_the_change_gives_one_server_most_and_leaves_time_to_say_so() -> None:
+    config = LAB.read(LAB.reference)["conf/haproxy.cfg"].decode()
+    lines = [line.split() for line in changed(config, NAMES[1]).splitlines() if line.strip().startswith("server ")]
+    assert {words[1]: words[-1] for words in lines} == dict.fromkeys(NAMES, "5") | {NAMES[1]: "39"}
+    for seed in range(12):
+        scene = counted(NAMES, [14] * 4, [5, 39, 5, 5], seed)
+        assert scene.server == NAMES[1]
+        assert 240 <= (scene.too_late or 0) - (scene.begins or 0) <= 600
 
 
 class WithoutPromtool:

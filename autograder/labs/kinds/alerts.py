@@ -1,7 +1,7 @@
 """Do alert rules ring in time, name the right server, and stay silent on days when nothing is wrong?
 
 Recordings of incidents and of quiet days are played to the rules by Prometheus' own ``promtool``: minutes of a shop
-cost it milliseconds. Each check asks about some of them; they are played once.
+cost it milliseconds. Each check asks about some of them; they are played once. One more begins on a real stack.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from autograder.labs.kinds import alerts_scenes as told
+from autograder.labs.kinds.alerts_live import live
 from autograder.labs.kinds.alerts_reading import WHY, at_alert, finding, why_silent
 from autograder.labs.kinds.alerts_run import MOST_BYTES, RULES, Played, Rang, play
 from autograder.labs.kinds.alerts_scenes import LINGERS_S, Scene, scenes
@@ -20,6 +21,7 @@ from autograder.stack.running import open_stack
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from autograder.labs.lab import Check
     from autograder.mistakes.finding import Finding
 
 ACCEPTED: Final = "accepted"
@@ -30,6 +32,7 @@ ABOUT: Final[Mapping[str, tuple[str, ...]]] = {
     "errors": (told.FAILING, told.REFUSED),
     "slow": (told.SLOW,),
     "gone": (told.GONE,),
+    told.LIVE: (told.LIVE,),
     ENDS: (told.PINNED, told.FAILING, told.REFUSED),
 }
 """What a check may ask for about incidents → the recordings that it asks about."""
@@ -61,14 +64,19 @@ class _Said:
     cause: Finding | None = None
 
 
-def observe(question: Question, _scene: str) -> Seen:
-    """Play every recording once."""
+def scenes_of(check: Check) -> tuple[str, ...]:
+    """What a check asks about: the change that is made on a real stack, or all the recordings."""
+    return (told.LIVE,) if check.settings["promise"] == told.LIVE else ("",)
+
+
+def observe(question: Question, scene: str) -> Seen:
+    """Play every recording once; of :data:`~autograder.labs.kinds.alerts_scenes.LIVE` there is one."""
     names = tuple(server.name for server in question.running.stack.servers)
     rules = question.files[RULES]
     if len(rules) > MOST_BYTES:
         kept = f"{RULES} has {len(rules):,} bytes; at most {MOST_BYTES:,} are read"
         return Seen({}, Played(ended=kept))
-    recordings = tuple(scenes(names, question.seed))
+    recordings = (live(question),) if scene == told.LIVE else tuple(scenes(names, question.seed))
     try:
         played = play(question.running, rules, recordings)
     except EngineError:
@@ -81,7 +89,7 @@ def observe(question: Question, _scene: str) -> Seen:
 def alerts(question: Question) -> Answer:
     """Was the promise kept that this check asks about?"""
     promise = question.check.settings["promise"]
-    seen: Seen = question.seen[""]
+    seen: Seen = question.seen[scenes_of(question.check)[0]]
     played = seen.played
     rules = question.files[RULES].decode("utf-8", "replace")
     if played.ended:
@@ -185,6 +193,8 @@ def _soonest(rang: Sequence[Rang], too_late: int) -> Rang | None:
 
 def _some_never_true(seen: Seen) -> bool:
     """Whether an alert that is written was true in no recording."""
+    if told.LIVE in seen.scenes:
+        return False  # one recording says nothing about the others
     return len({one.alert for rang in seen.played.rang.values() for one in rang}) < seen.played.alerts
 
 
@@ -246,4 +256,4 @@ def _after(seconds: int) -> str:
     return f"after {minutes} min {rest} s" if rest else f"after {minutes} min"
 
 
-KIND = Kind(alerts, own_stack=True, settings={"promise": ACCEPTED}, observe=observe)
+KIND = Kind(alerts, own_stack=True, settings={"promise": ACCEPTED}, observe=observe, scenes=scenes_of)

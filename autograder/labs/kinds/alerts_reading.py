@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from autograder.labs.kinds.alerts_run import ALERT, RULES
-from autograder.labs.kinds.alerts_scenes import FAILING, GONE, LEANING, PINNED, REFUSED
+from autograder.labs.kinds.alerts_scenes import FAILING, GONE, LEANING, LIVE, PINNED, REFUSED
 from autograder.labs.kinds.alerts_world import STEP_S
 from autograder.mistakes.finding import Finding
 
@@ -69,11 +69,11 @@ def why_silent(rules: str, scene: str, *, never_true: bool) -> Finding | None:
         return finding("window-too-short", short.number, short.text)
     if scene == GONE and (line := _first(lines, _ABSENT)):
         return finding("absent-of-all", line.number, line.text)
-    if never_true and scene in (PINNED, LEANING):
+    if never_true and scene in (PINNED, LEANING, LIVE):
         apart = (one for one in lines if _BY.search(one.text) and _OPERATION.search(one.text))
         if (line := next((one for one in apart if not _MATCHED.search(one.text)), None)) is not None:
             return finding("labels-do-not-match", line.number, line.text)
-    if scene in (PINNED, LEANING) and (line := _average(lines)):
+    if scene in (PINNED, LEANING, LIVE) and (line := _average(lines)):
         return finding("average-hides-it", line.number, line.text)
     of_servers = None if _first(lines, _FAILED_AT_BALANCER) else _first(lines, _FAILED_AT_SERVERS)
     if scene in (FAILING, REFUSED) and of_servers:

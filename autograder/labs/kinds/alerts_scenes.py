@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 from autograder.labs.kinds.alerts_world import STEP_S, Moment, Value, World, fair, leaning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 PINNED, LEANING, FAILING, REFUSED, SLOW, GONE = "pinned", "leaning", "failing", "refused", "slow", "gone"
 RESTARTS, NIGHT, MINUTE, CANARY, HICCUP = "restarts", "night", "minute", "canary", "hiccup"
 INCIDENTS: Final = (PINNED, LEANING, FAILING, REFUSED, SLOW, GONE)
 QUIET: Final = (RESTARTS, NIGHT, MINUTE, CANARY, HICCUP)
 SCENES: Final = (*INCIDENTS, *QUIET)
+LIVE: Final = "live"
+"""A recording that begins on a real stack; see :mod:`autograder.labs.kinds.alerts_live`."""
 
 _LONGEST: Final = 160
 """Steps of the longest recording: 80 minutes."""
@@ -73,6 +75,25 @@ def scenes(names: tuple[str, ...], seed: int) -> Iterator[Scene]:
     for name in SCENES:
         dice = random.Random(f"{seed} {name}")
         yield _played(name, names, _PLANS[name](names, dice), dice)
+
+
+def counted(names: tuple[str, ...], before: Sequence[int], after: Sequence[int], seed: int) -> Scene:
+    """The recording :data:`LIVE`: servers have the shares that they were counted to have before and after a change."""
+    dice = random.Random(f"{seed} {LIVE}")
+    begins, most = _begin(dice), max(range(len(names)), key=lambda number: after[number])
+    usual = Moment(_RATE * len(names), _shares(before))
+    skewed = replace(usual, shares=_shares(after))
+
+    def moments(at: int) -> Moment:
+        return skewed if at > begins else usual
+
+    share = _shares(after)[most]
+    told = f"HAProxy loads a change, and {after[most]} of {sum(after)} requests, {share:.0%}, reach {names[most]}"
+    return _played(LIVE, names, _Plan(told, moments, begins, names[most]), dice)
+
+
+def _shares(counts: Sequence[int]) -> tuple[float, ...]:
+    return tuple(count / sum(counts) for count in counts)
 
 
 def _played(name: str, names: tuple[str, ...], plan: _Plan, dice: random.Random) -> Scene:
