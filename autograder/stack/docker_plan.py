@@ -33,7 +33,7 @@ from autograder.stack.docker_places import NODE, UNIX, Places
 from autograder.stack.engine import JOURNAL, OPT
 from autograder.stack.model import CLIENTS, PROMETHEUS, Balancer, Server, Stack
 from autograder.stack.shop_spec import DISK, ShopSpec
-from autograder.stack.watching import PROGRAM
+from autograder.stack.watching import PROGRAM, PROMTOOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,8 +201,10 @@ class Plan:
         mounts = self._mounts(balancer, "")
         if own := self.programs.get(balancer.proxy):
             mounts.append(_program(own, f"{OPT}/{balancer.proxy}/{balancer.proxy}"))
-        if balancer.name == PROMETHEUS and Path(PROGRAM).is_file():
-            mounts.append(_program(PROGRAM, PROGRAM))
+        # This machine's own, as the local engine has them: in the image they would be a hundred megabytes more.
+        wanted = PROGRAM if balancer.name == PROMETHEUS else PROMTOOL
+        if Path(wanted).is_file():
+            mounts.append(_program(wanted, wanted))
         return {
             **self.shared(balancer.name, python_on_node("hold", *map(_words, (accounts, folders)))),
             "host_config": self.host(

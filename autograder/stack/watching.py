@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from autograder.stack.model import Stack
 
 PROGRAM = "/usr/bin/prometheus"
+PROMTOOL = "/usr/bin/promtool"
+"""Checks and tests rules; learners' rules are judged by it, beside a balancer."""
 PORT = 9090
 METRICS_PATH = "/-/metrics"
 _CONFIG = "/etc/prometheus"
