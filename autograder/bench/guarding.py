@@ -121,7 +121,12 @@ def measure(
     jobs: int = 1,
     record: Path | None = None,
 ) -> Campaign:
-    """Play so many changes, ``jobs`` at a time. ``record`` is a file of what was played, which is not played again."""
+    """Play so many changes, ``jobs`` at a time. ``record`` is a file of what was played, which is not played again.
+
+    Raises :class:`ManyHandsError` for numbers that make no sense and a record that is none.
+    """
+    if incidents < 0 or benign < 0 or jobs < 1:
+        raise ManyHandsError("a campaign plays none or more changes, one or more at a time")
     wanted = [(bad, number) for bad, count in ((True, incidents), (False, benign)) for number in range(count)]
     wanted.sort(key=lambda one: (one[1], one[0]))  # so that a campaign that is cut short has both
     done = {(one.bad, one.number): one for one in _recorded(record, seed)}

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from autograder.verbs.verb import Json, Rest, say, show, verb
 
 _QUICK = "Of grading, small classes only; of the site, a few pages only in the browser."
 _RUNS = "Of fairness, how many gradings of right work, and as many of wrong work; 1,000 unless you say so."
-_CHANGES = "Of the guard, how many {}; 500 unless you say so."
+_CHANGES = "Of the guard, how many {}."
 _SEED = "Of the guard, what fixes its chances."
 _JOBS = "Of the guard, how many changes are played at a time."
 _RECORD = "Of the guard, a file of what was played: name it again to go on where a campaign ended."
@@ -32,14 +31,10 @@ def bench(
     only: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_ONLY)] = (),
     quick: Annotated[bool, Parameter(negative="", show_default=False, help=_QUICK)] = False,
     runs: Annotated[int, Parameter(show_default=False, help=_RUNS)] = 0,
-    incidents: Annotated[
-        int | None, Parameter(validator=Number(gte=0), show_default=False, help=_CHANGES.format("incidents"))
-    ] = None,
-    benign: Annotated[
-        int | None, Parameter(validator=Number(gte=0), show_default=False, help=_CHANGES.format("benign changes"))
-    ] = None,
+    incidents: Annotated[int, Parameter(help=_CHANGES.format("incidents"))] = 500,
+    benign: Annotated[int, Parameter(help=_CHANGES.format("benign changes"))] = 500,
     seed: Annotated[int, Parameter(help=_SEED)] = 1,
-    jobs: Annotated[int, Parameter(validator=Number(gte=1), help=_JOBS)] = 1,
+    jobs: Annotated[int, Parameter(help=_JOBS)] = 1,
     record: Annotated[Path | None, Parameter(show_default=False, help=_RECORD)] = None,
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
@@ -72,8 +67,7 @@ def bench(
     if what == "guard":
         from autograder.bench import guarding
 
-        counts = [guarding.CHANGES if count is None else count for count in (incidents, benign)]
-        played = guarding.measure(*counts, say=say, seed=seed, jobs=jobs, record=record)
+        played = guarding.measure(incidents, benign, say, seed=seed, jobs=jobs, record=record)
         show(json.dumps(played.to_dict(), indent=2) if json_ else played.report())
         return played.exit_code
     if what == "catalogue":
