@@ -20,8 +20,8 @@ from autograder.launch.ports import LOOPBACK, listen_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SOURCES = ("mkdocs.yml", "course", "site", "labs", "autograder/mistakes", "tests/hostile")
-"""What pages are made from; generated pages read the labs, the catalogue of mistakes, and the corpus of attacks."""
+SOURCES = ("mkdocs.yml", "course", "site", "labs", "autograder", "tests/hostile")
+"""What pages are made from; generated pages read the labs, the whole package, and the corpus of attacks."""
 
 
 def build(folder: Path, say: Callable[[str], None]) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from autograder.bench.site.page import Page
 from tests.facts.shop import words_of
-from tests.site.pages import COURSE
-from tests.site.simulation import hook, simulated
+from tests.site.pages import COURSE, hook
+from tests.site.simulation import simulated
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
     from playwright.sync_api import Page as Tab
 
-NAMES = sorted(hook().SCRIPTS)
+NAMES = sorted(hook("playground").SCRIPTS)
 HEAVIEST = 100 * 1024
 STORM = {"load": 80, "left": 33, "lasts": 60, "timeout": 2, "retries": 2, "budget": 0, "queue": 1000, "after": "none"}
 TESTS = {"users": 1, "rate": 50, "workers": 4, "service": 6, "freeze": 2000, "seed": 1}
