@@ -25,7 +25,8 @@ def stand(guard: Guard, stop: Callable[[], bool], *, read_only: bool = False) ->
     desk = guard.desk
     if not read_only:
         guard.resume()
-        guard.adopt()
+        if not desk.state.good:
+            guard.adopt()
     traffic = _Traffic(desk)
     told, looked = "", -desk.settings.watch.branch_s
     while not stop():
