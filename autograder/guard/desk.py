@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from autograder.guard.audit import AuditLog
+from autograder.guard.audit import AuditError, AuditLog, Event
 from autograder.guard.balancer import BalancerError, Expected, intent_of
 from autograder.guard.counts import Intent, since, together
 from autograder.guard.repository import Repository
-from autograder.guard.state import State, StateFile, Step, Underway
+from autograder.guard.state import State, StateError, StateFile, Step, Underway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from autograder.guard.audit import Event
     from autograder.guard.balancer import Balancer
     from autograder.guard.counts import Decision, Window
     from autograder.guard.hooks import Hooks
@@ -43,12 +43,21 @@ class Desk:
         self.state = self.file.read()
         self._hooks = tuple(hooks)
         self._files: dict[str, Mapping[str, bytes]] = {}
+        self._silent: set[str] = set()
         self._say = say or _nobody
         self._on_step = on_step or _nobody
 
     def set(self, state: State) -> None:
-        """Put a new state on disk, and go on from it."""
-        self.file.write(state)
+        """Put a new state on disk, and go on from it.
+
+        Raises :class:`StateError`, but not while a change is taken back: a full disk must not keep a bad config in.
+        """
+        try:
+            self.file.write(state)
+        except StateError as error:
+            if not (state.change and state.change.reverting):
+                raise
+            self._say(str(error))
         self.state = state
 
     @property
@@ -75,9 +84,14 @@ class Desk:
     def tell(self, kind: str, said: str, data: Mapping[str, Any] | None = None, change: str = "") -> Event:
         """Write an event down, and let everybody hear it."""
         under = self.state.change
-        event = self.audit.append(
-            kind, said, change=change or (under.commit if under else ""), step=under.step if under else "", data=data
-        )
+        about, step = change or (under.commit if under else ""), under.step if under else ""
+        try:
+            event = self.audit.append(kind, said, change=about, step=step, data=data)
+        except AuditError as error:
+            if not (under and under.reverting):
+                raise
+            self._say(str(error))
+            event = Event(0, datetime.now(UTC).isoformat(timespec="milliseconds"), kind, about, step, said, data or {})
         if kind != "step" or event.data.get("phase") == "begun":
             self._say(said)
         for hook in self._hooks:
@@ -117,8 +131,11 @@ class Desk:
         for balancer in self.balancers:
             try:
                 found[balancer.name] = balancer.counts()
+                self._silent.discard(balancer.name)
             except BalancerError as error:
-                self._say(str(error))
+                if balancer.name not in self._silent:
+                    self._silent.add(balancer.name)
+                    self.tell("alert", f"{balancer.name} cannot be asked: {error.what} ({error.where}) {error.why}")
         return found
 
 
@@ -134,6 +151,7 @@ class Span:
         self._names = tuple(names) or tuple(one.name for one in desk.balancers)
         self._began = time.monotonic()
         self._base = desk.counts()
+        self._last: dict[str, Window] = dict(self._base)
 
     @property
     def seconds(self) -> float:
@@ -141,10 +159,19 @@ class Span:
         return time.monotonic() - self._began
 
     def each(self, counts: Mapping[str, Window]) -> dict[str, Window]:
-        """What happened at each of its balancers. One that was not there in the beginning begins now."""
+        """What happened at each of its balancers. One that was not there in the beginning begins now.
+
+        One that cannot be asked any more has done nothing since it was last asked: then it may well be down.
+        """
         for name, window in counts.items():
             self._base.setdefault(name, window)
-        return {name: since(counts[name], self._base[name]) for name in self._names if name in counts}
+        self._last |= counts
+        found = {name: since(self._last[name], self._base[name]) for name in self._names if name in self._last}
+        return {name: one if name in counts else replace(one, seconds=self.seconds) for name, one in found.items()}
+
+    def gone(self, counts: Mapping[str, Window]) -> tuple[str, ...]:
+        """Its balancers that could be asked in the beginning, and cannot be now."""
+        return tuple(name for name in self._names if name in self._base and name not in counts)
 
     def all(self, counts: Mapping[str, Window]) -> Window:
         """The same as one."""

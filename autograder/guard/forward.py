@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autograder.guard import looking
-from autograder.guard.balancer import BalancerError
+from autograder.guard.balancer import BalancerError, different
 from autograder.guard.counts import Decision, Kind
 from autograder.guard.state import Step
 
@@ -132,8 +132,15 @@ def _said(decision: Decision) -> str:
 def keep(desk: Desk) -> tuple[str, str]:
     """It is the last known good from now on."""
     commit = desk.change.commit
+    files = desk.files(commit)
     with desk.step(Step.KEEP):
-        pass
+        for balancer in desk.balancers:
+            try:
+                changed = different(balancer.installed(files), files)
+            except BalancerError as error:
+                return BACK, f"{balancer.name} cannot be asked what it has: {error.what}"
+            if changed:
+                return BACK, f"{balancer.name} has another {changed[0]} by now"
     desk.set(replace(desk.state, good=commit, change=None))
     desk.tell("kept", f"{commit[:10]} is the last known good version now", change=commit)
     return KEPT, ""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SLICES = 30
 """So many consecutive windows tell how much traffic varies by itself."""
 
+_UNHEARD = 3
+"""A balancer that was there, and cannot be asked so many times in a row, is down."""
+
 
 def before(desk: Desk) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
     """Consecutive windows from before a change: of all balancers together, and of the first alone."""
@@ -48,12 +51,17 @@ def watch(desk: Desk, intent: Intent, past: Sequence[Window], seconds: float, ca
     mine = Span(desk, names[:1] if canary else names)
     beside = Span(desk, names[1:]) if canary else None
     watcher = Watcher(intent, together_in_time(past), control=canary, slices=past)
+    unheard = 0
     while True:
         time.sleep(min(desk.settings.watch.every_s, max(0.0, seconds - mine.seconds)))
         over = mine.seconds >= seconds
         counts = desk.counts()
         control = beside.all(counts) if beside else None
         decision = watcher.look(mine.all(counts), control, over=over)
+        gone = mine.gone(counts)
+        unheard = unheard + 1 if gone else 0
+        if gone and (over or unheard >= _UNHEARD):
+            decision = Decision(Kind.REVERT, (f"{', '.join(gone)} cannot be asked any more.",))
         for name, window in mine.each(counts).items():
             desk.show(name, window, intent, decision)
         if over or decision.kind in (Kind.REVERT, Kind.UNSURE):

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from autograder.guard.guardian import Guard
 from autograder.guard.repository import Repository
 from autograder.guard.settings import Settings, load_settings
 from autograder.stack.local_sandbox import balancer_folders
+from autograder.stack.procfs import family_pids
 
 PORT = 18080
 A_LOOK = 450
@@ -152,6 +154,14 @@ class Production:
             process.wait(60)
         shutil.rmtree(self.home, ignore_errors=True)
 
+    def cut(self) -> None:
+        """End the balancer as a power cut would."""
+        balancer = self._processes[-1]
+        for pid in family_pids(balancer.pid) - {balancer.pid}:
+            os.kill(pid, signal.SIGKILL)
+        balancer.kill()
+        balancer.wait(60)
+
     def _start(self, command: list[str]) -> None:
         log = (self.home / "said.log").open("ab")
         self._processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
@@ -221,8 +231,17 @@ class Paced(LocalBalancer):
         super().__init__(settings.balancers[0], Repository(settings.git).main)
         self._host, self._each = host, requests
         self.failed = 0
+        self.dies: Callable[[], None] | None = None
+        """Called after the next look."""
 
     def counts(self) -> Window:
+        window = self._counts()
+        if self.dies is not None:
+            self.dies()
+            self.dies = None
+        return window
+
+    def _counts(self) -> Window:
         super().counts()
         self.failed += self._each - _ask(self._host, self._each)
         # A line is written after the answer was sent.

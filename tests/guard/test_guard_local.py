@@ -187,3 +187,41 @@ def test_the_verb_checks_plans_and_tells(nginx: Production, capsys: pytest.Captu
     assert "does not go in" in capsys.readouterr().out
     assert main(["guard", "verify-log", *where]) == 0
     nginx.commit(before)
+
+
+def test_a_balancer_that_dies_of_a_change_gets_the_good_one_back() -> None:
+    """And what could not be restored, because nothing runs there, is said."""
+    with Production("haproxy") as production:
+        config = production.lies_there()
+        production.commit(production.config())
+
+        def power_cut(step: Step, phase: str) -> None:
+            if (step, phase) == (Step.WATCH, "begun"):
+                balancer.dies = production.cut
+
+        with production.guard(on_step=power_cut) as guard:
+            (balancer,) = guard.desk.balancers
+            assert isinstance(balancer, of.Paced)
+            outcome = guard.apply("main")
+            assert (outcome.kind, outcome.exit_code) == ("not-restored", 2)
+            assert "cannot be asked" in outcome.said
+            assert guard.desk.state.frozen
+        assert production.lies_there() == config
+
+
+def test_a_full_disk_does_not_keep_a_bad_config_in(nginx: Production) -> None:
+    fresh(nginx)
+    config = nginx.lies_there()
+    nginx.commit(nginx.skewed())
+    state = nginx.home / "state"
+
+    def fill(step: Step, phase: str) -> None:
+        if (step, phase) == (Step.RESTORE, "begun"):
+            state.rename(nginx.home / "gone")  # nothing can be written there any more
+        if (step, phase) == (Step.FREEZE, "begun"):
+            (nginx.home / "gone").rename(state)
+
+    with nginx.guard(on_step=fill) as guard:
+        assert guard.apply("main").kind == "reverted"
+        assert guard.desk.state.frozen
+    assert (nginx.lies_there(), nginx.is_even()) == (config, True)

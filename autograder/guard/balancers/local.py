@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _LOAD_S = 30.0
 _CHECK_S = 30.0
-_HEARS_S = 5.0
+_HEARS_S = 2.0
 
 
 class LocalBalancer:
