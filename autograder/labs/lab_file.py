@@ -84,12 +84,17 @@ class _Reader:
             self._typed(key, value, *_KINDS_OF_VALUE[key])
         stack = load_stack(folder / "stack.toml")
         checks = tuple(self._check(row, number) for number, row in enumerate(data["checks"]))
+        balancers = [balancer.name for balancer in stack.balancers]
         for number, check in enumerate(checks):
+            place: dict[str, Any] = {"after": "[[checks]]", "number": number}
             if check.name in {other.name for other in checks[:number]}:
-                place: dict[str, Any] = {"after": "[[checks]]", "number": number}
                 raise self._error(
                     f"two checks are called {check.name!r}", "name", "give each a name of its own", **place
                 )
+            through = check.settings.get("through", "")
+            if through and through not in balancers:
+                remedy = suggestion(through, balancers)
+                raise self._error(f"the stack has no balancer called {through!r}", "through", remedy, **place)
         return Lab(
             slug=folder.name,
             title=data["title"],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import TYPE_CHECKING
+
 import pytest
 
-from autograder.labs.catalogue import load_lab
+from autograder.labs.catalogue import LabError, load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.forged_address import _why, callers
 from autograder.labs.kinds.sticky import moved, people
@@ -12,6 +15,9 @@ from autograder.labs.verdict import Outcome
 from autograder.labs.verify import Expected, expectations
 from autograder.traffic.sample import Fate
 from tests.labs.folders import faults
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LAB = load_lab("one-address")
 CASES = tuple(expectations(LAB))
@@ -76,3 +82,22 @@ def test_only_the_last_word_of_the_header_is_the_proxys() -> None:
 )
 def test_who_was_let_in_says_whom_the_balancer_believes(let_in: list[int], said: str) -> None:
     assert said in _why(let_in)
+
+
+def test_a_door_that_the_stack_does_not_have_is_told_with_its_line(tmp_path: Path) -> None:
+    shutil.copytree(LAB.folder, tmp_path / LAB.slug)
+    path = tmp_path / LAB.slug / "lab.toml"
+    text = path.read_text(encoding="utf-8").replace('through = "phones" }', 'through = "phone" }', 1)
+    path.write_text(text, encoding="utf-8")
+    line = next(number for number, said in enumerate(text.splitlines(), 1) if '"phone"' in said)
+    with pytest.raises(LabError, match=rf"lab\.toml:{line}: .*no balancer called 'phone'\s+next  did you mean 'phones'"):
+        load_lab(LAB.slug, folder=tmp_path)
+
+
+def test_a_mistake_is_looked_for_behind_the_door_that_was_asked() -> None:
+    files = LAB.read(LAB.folder / "wrong/phones-forgotten")
+    cdn, phones = examine(LAB, files, checks=["cdn", "phones"])
+    assert (cdn.outcome, phones.outcome) == (Outcome.PASSED, Outcome.FAILED)
+    assert [(one.mistake, one.file) for one in phones.causes] == [("address-hash", "conf/nginx.conf")]
+    (cdn,) = examine(LAB, LAB.read(LAB.start), checks=["cdn"])
+    assert {one.file for one in cdn.causes} == {"conf/haproxy.cfg"}
