@@ -168,6 +168,7 @@ def test_on_paper_the_best_run_is_the_best() -> None:
     [
         (["On it, since 10:00. More at 10:16.", "Over. It was 5d1f0a3."], "kept"),
         (["All pages fail, 100 %.", "Over: 25 % each. It was “Try the new  pool”."], "kept"),
+        (["We are on it; it runs into the sand.", "Over. 5d1f0a3"], "kept"),
         (["Hello.", "Over."], ": 2 messages, and none names the change"),
         (["Only 60 % fail.", "Over. 5d1f0a3"], "untrue-number: The message of 10:06 says 60 %"),
         (["Since 09:12.", "Over. 5d1f0a3"], "untrue-time: The message of 10:06 says 09:12"),

@@ -69,7 +69,8 @@ def _blame(shift: Shift, words: list[Action]) -> Said | None:
 def blame_in(shift: Shift, text: str) -> str:
     """The first words of a text that blame, or name somebody who changed something; empty if there are none."""
     people = {name for change in shift.world.history for name in (change.author, *change.author.split())}
-    pattern = rf"(?<!\w)(?:{_BLAMES}|{'|'.join(map(re.escape, sorted(people, key=len, reverse=True)))})(?!\w)"
+    names = "|".join(map(re.escape, sorted(people, key=len, reverse=True)))
+    pattern = rf"(?<!\w)(?:{_BLAMES}|(?-i:{names}))(?!\w)"  # a name is one with its capital letter only
     found = re.search(pattern, text, re.IGNORECASE)
     return found.group() if found else ""
 
