@@ -18,7 +18,8 @@ probability ≤ α = 1e-3 in a whole watch. What differs, but by less than the t
 
 *Unsure* is said at the end of a watch, and means "tell somebody, do nothing": there were fewer than 50 units to judge
 by; an anomaly was likely (its e-value reached 100) but not sure; it was as bad before, so going back would not
-help; or the control shows the same, so the change is not why. The time before and a control can only ever prevent a
+help; or the control shows the same, so the change is not why. In the first two cases looking on may help, and the
+numbers say so (:data:`MORE`). The time before and a control can only ever prevent a
 revert. A server that goes down by itself is taken for the change's doing where there is no control: going back is
 harmless then.
 
@@ -52,6 +53,8 @@ ANOMALIES = ("share", "errors", "latency", "saturation", "lost")
 SURE = math.log(len(ANOMALIES) / ALPHA)
 LIKELY = math.log(100)
 """From this ln E on an anomaly is worth a person's look."""
+MORE = "more"
+"""Among the numbers of a decision that is unsure, if more traffic may make it sure."""
 LOOKS_APART_S = 0.3
 """What is read sooner again tells nothing new of queues and latency."""
 SMALL_ERRORS = 0.005
@@ -122,15 +125,18 @@ class Watcher:
             self._saturation(control),
             self._lost(now, control, counted, theirs, effect),
         )
-        numbers = {one.anomaly: round(one.log_e, 2) for one in found}
-        numbers |= {"requests": now.requests, "design_effect": round(effect, 2)}
+        numbers = {one.anomaly: round(min(one.log_e, 999.0), 2) for one in found}
+        numbers |= {"requests": float(now.requests), "design_effect": round(effect, 2)}
         if sure := tuple(one.says for one in found if one.log_e >= SURE and not one.control_too):
             return Decision(Kind.REVERT, sure, numbers)
         doubts = [_doubt(one) for one in found if max(one.log_e, one.plain) >= LIKELY]
         if not over:
             return Decision(Kind.WATCHING, tuple(doubts), numbers)
-        if now.requests < ENOUGH * min(effect, _LARGE_EFFECT):
+        few = now.requests < ENOUGH * min(effect, _LARGE_EFFECT)
+        if few:
             doubts.append(f"Only {now.requests} requests came in {now.seconds:.0f} s: too few to judge by.")
+        if few or any(one.log_e >= LIKELY and not one.control_too for one in found):
+            numbers[MORE] = 1.0
         return Decision(Kind.UNSURE if doubts else Kind.KEEP, tuple(doubts), numbers)
 
     def _remember(self, now: Window, counted: Spread) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from autograder.guard.counts import Intent
     from autograder.guard.desk import Desk
 
+_LONGER = 3
+"""Times the watch at most, while more traffic may make it sure."""
 _SLICES = 30
 """So many consecutive windows tell how much traffic varies by itself."""
 
@@ -44,8 +46,11 @@ def _parts(growing: Sequence[Window]) -> tuple[Window, ...]:
 
 
 def watch(desk: Desk, intent: Intent, past: Sequence[Window], seconds: float, canary: bool = False) -> Decision:
-    """Look until it is decided, or the time is over. With ``canary`` the balancers beside the first are the control."""
-    from autograder.guard.anomaly import Watcher
+    """Look until it is decided, or the time is over. With ``canary`` the balancers beside the first are the control.
+
+    Where there was too little traffic to be sure, it looks on for up to three times as long.
+    """
+    from autograder.guard.anomaly import MORE, Watcher
 
     names = tuple(one.name for one in desk.balancers)
     mine = Span(desk, names[:1] if canary else names)
@@ -53,7 +58,8 @@ def watch(desk: Desk, intent: Intent, past: Sequence[Window], seconds: float, ca
     watcher = Watcher(intent, together_in_time(past), control=canary, slices=past)
     unheard = 0
     while True:
-        time.sleep(min(desk.settings.watch.every_s, max(0.0, seconds - mine.seconds)))
+        until = seconds if mine.seconds < seconds else _LONGER * seconds
+        time.sleep(min(desk.settings.watch.every_s, max(0.0, until - mine.seconds)))
         over = mine.seconds >= seconds
         counts = desk.counts()
         control = beside.all(counts) if beside else None
@@ -64,7 +70,8 @@ def watch(desk: Desk, intent: Intent, past: Sequence[Window], seconds: float, ca
             decision = Decision(Kind.REVERT, (f"{', '.join(gone)} cannot be asked any more.",))
         for name, window in mine.each(counts).items():
             desk.show(name, window, intent, decision)
-        if over or decision.kind in (Kind.REVERT, Kind.UNSURE):
+        on = decision.kind is Kind.UNSURE and MORE in decision.numbers and mine.seconds < _LONGER * seconds
+        if (over or decision.kind in (Kind.REVERT, Kind.UNSURE)) and not on:
             return decision
 
 

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from autograder.guard.anomaly import ALPHA, SURE, Watcher
+from autograder.guard.anomaly import ALPHA, MORE, SURE, Watcher
 from autograder.guard.counts import NO_LATENCY, Decision, Intent, Kind, ServerCount, Window
 from autograder.guard.sequential import at_most_part, log_e_above, log_e_below, log_mean, variation
 from tests.guard.simulated import BENIGN, EVEN, INCIDENTS, benign, requests_to_revert
@@ -114,6 +114,7 @@ def test_too_little_traffic_decides_nothing() -> None:
     decision = watch(QUIET, window(4, 3, 2))
     assert decision.kind is Kind.UNSURE
     assert "too few to judge by" in decision.reasons[0]
+    assert MORE in decision.numbers
     assert watch(QUIET, QUIET).kind is Kind.UNSURE
 
 
@@ -121,6 +122,7 @@ def test_what_was_so_before_is_not_reverted_but_told() -> None:
     decision = watch(window(900, 0, 0), window(900, 0, 0))
     assert decision.kind is Kind.UNSURE
     assert "before" in decision.reasons[0]
+    assert MORE not in decision.numbers  # it would not help
     assert watch(WELL, window(900, 0, 0)).kind is Kind.REVERT
     failing = window(300, 300, 300, failed=90)
     assert watch(failing, failing).kind is Kind.UNSURE
