@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tomllib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,6 @@ from autograder.guard.drill.runbook import RunbookError, read_runbook
 from autograder.guard.drill.window import ENOUGH, Before, Slice, Stretch, in_order, seen_before
 from autograder.judge.rollback import Failures
 from autograder.traffic.sample import Fate, Sample
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DAY = 86_400.0
 
@@ -292,3 +290,13 @@ def test_what_a_runbook_writes_is_text_in_a_report() -> None:
 def test_toml_of_the_examples_is_what_it_looks_like() -> None:
     assert tomllib.loads(example("restore"))["step"][1]["run"] == "cp -R $DRILL_BACKUP/. $DRILL_FOLDER/"
     assert Failures(300, 0) == BEFORE.failures
+
+
+def test_the_runbooks_on_the_page_are_runbooks(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "course" / "reference" / "drill.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(toml|sh)\n(.*?)```", page, re.S)
+    books = [(kind, text) for kind, text in blocks if "[[step]]" in text or "# step:" in text]
+    assert [kind for kind, _ in books] == ["toml", "sh"]
+    for kind, content in books:
+        (tmp_path / f"book.{kind}").write_text(content)
+        assert len(read_runbook(tmp_path / f"book.{kind}").steps) in (3, 4)

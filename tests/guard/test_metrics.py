@@ -194,3 +194,8 @@ def test_every_panel_says_what_it_shows_and_in_which_unit() -> None:
     ]
     assert len(set(taken)) == len(taken)  # no panel lies on another one
     assert max(x for x, _ in taken) < 24
+
+
+def test_the_page_about_metrics_names_each_of_them() -> None:
+    page = (Path(__file__).parents[2] / "course" / "reference" / "guard-metrics.md").read_text(encoding="utf-8")
+    assert set(_WORD.findall(page)) == names(full())
