@@ -49,3 +49,12 @@ def test_contributors_are_told_the_same_order() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     (line,) = (line for line in text.splitlines() if "stack/ →" in line)
     assert re.findall(r"(\w+)(?:/|\.py)", line) == STOREYS
+
+
+def test_every_test_that_the_threat_model_names_is_in_the_file_it_names() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    named = re.findall(r"((?:`test_\w+`(?:,? and )?)+) in \[[\w/]+\]\(([\w/.]+)\)", text)
+    assert len(named) >= 10
+    for tests, path in named:
+        for test in re.findall(r"`(test_\w+)`", tests):
+            assert f"def {test}(" in (ROOT / path).read_text("utf-8")
