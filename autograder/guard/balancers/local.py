@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autograder.guard.settings import BalancerAt
     from autograder.stack.proxies.reading import Upstream
 
-_LOAD_S = 30.0
+_LOAD_S = 60.0
 _CHECK_S = 30.0
 _HEARS_S = 2.0
 

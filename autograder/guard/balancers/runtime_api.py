@@ -15,7 +15,7 @@ from autograder.guard.tally import Growing, Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 10.0
 _LONGEST = 64 << 20
 
 
