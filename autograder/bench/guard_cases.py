@@ -231,7 +231,7 @@ def _some_fail_haproxy(draft: _Draft, dice: random.Random) -> None:
 
 def _delayed(draft: _Draft, dice: random.Random) -> None:
     draft.site += [
-        f"tcp-request inspect-delay {dice.randint(100, 400)}ms",
+        f"tcp-request inspect-delay {dice.randint(500, 1500)}ms",
         "tcp-request content accept if WAIT_END",
     ]
 
