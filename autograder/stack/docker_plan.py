@@ -33,7 +33,7 @@ from autograder.stack.docker_places import NODE, UNIX, Places
 from autograder.stack.engine import JOURNAL, OPT
 from autograder.stack.model import CLIENTS, PROMETHEUS, Balancer, Server, Stack
 from autograder.stack.shop_spec import DISK, ShopSpec
-from autograder.stack.watching import PROGRAM, PROMTOOL
+from autograder.stack.watching import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -200,11 +200,9 @@ class Plan:
         folders, accounts = balancer.around.folders, balancer.around.accounts
         mounts = self._mounts(balancer, "")
         if own := self.programs.get(balancer.proxy):
-            mounts.append(_program(own, f"{OPT}/{balancer.proxy}/{balancer.proxy}"))
-        # This machine's own, as the local engine has them: in the image they would be a hundred megabytes more.
-        wanted = PROGRAM if balancer.name == PROMETHEUS else PROMTOOL
-        if Path(wanted).is_file():
-            mounts.append(_program(wanted, wanted))
+            mounts.append(own_program(own, f"{OPT}/{balancer.proxy}/{balancer.proxy}"))
+        if balancer.name == PROMETHEUS and Path(PROGRAM).is_file():
+            mounts.append(own_program(PROGRAM, PROGRAM))
         return {
             **self.shared(balancer.name, python_on_node("hold", *map(_words, (accounts, folders)))),
             "host_config": self.host(
@@ -376,7 +374,8 @@ class Plan:
         return Mount(target, volume, type="volume", no_copy=True, read_only=read_only)
 
 
-def _program(path: Path | str, target: str) -> Any:
+def own_program(path: Path | str, target: str) -> Any:
+    """A program of this machine, as a mount that can only be read."""
     from docker.types import Mount
 
     return Mount(target, str(path), type="bind", read_only=True)

@@ -11,13 +11,15 @@ import contextlib
 import socket
 import struct
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.stack.docker_exec import close_stream, connection_of, read_ahead
-from autograder.stack.docker_plan import python_on_node
+from autograder.stack.docker_plan import own_program, python_on_node
 from autograder.stack.engine import EngineError
 from autograder.stack.warden.desk import FOLDER
 from autograder.stack.warden.work import GIVEN, WORK
+from autograder.stack.watching import PROMTOOL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +50,8 @@ def sidecar(plan: Plan, api: Any, node: str, job: Job, number: int) -> dict[str,
         plan.mount(volume, at, read_only=at.startswith(("/etc", "/srv")) and not _reaches(at, job.writable))
         for at, volume in plan.folders(plan.places.balancer(node)).items()
     ]
+    # This machine's own, as on the local engine: in the image it would be a hundred megabytes more.
+    mounts += [own_program(PROMTOOL, PROMTOOL)] if Path(PROMTOOL).is_file() else []
     return {
         **plan.shared(node, python_on_node("warden.main")),
         "name": f"{plan.container_name(node)}-program-{number}",

@@ -153,7 +153,7 @@ def test_the_change_gives_one_server_most_and_leaves_time_to_say_so() -> None:
 
 
 class WithoutPromtool:
-    """A stack whose machines have no promtool, as Docker's nodes."""
+    """A stack whose machines have no promtool, as nodes of a Docker elsewhere."""
 
     stack = LAB.stack
 
@@ -169,6 +169,15 @@ def test_where_the_nodes_have_no_promtool_this_machines_sandbox_runs_it() -> Non
     seen = observe(question, "")
     assert set(seen.played.rang) == {*SCENES}
     assert not seen.played.fault
+
+
+@needs_promtool
+@pytest.mark.docker
+def test_on_docker_a_node_has_this_machines_promtool() -> None:
+    recording = next(scenes(NAMES, 0))
+    with open_stack(LAB.stack, "docker") as running:
+        played = play(running, LAB.read(LAB.reference)[RULES], (recording,))
+    assert {one.alert for one in played.rang[recording.name]} >= {"TrafficConcentrated"}
 
 
 def test_every_promise_is_a_check() -> None:

@@ -80,7 +80,8 @@ def observe(question: Question, scene: str) -> Seen:
     try:
         played = play(question.running, rules, recordings)
     except EngineError:
-        # The nodes' image on Docker has no promtool. Rules need a sandbox and no stack, so this machine's will do.
+        # A node of Docker's that cannot be given this machine's promtool. Rules need a sandbox and no stack, so this
+        # machine's will do.
         with open_stack(question.running.stack, "local") as here:
             played = play(here, rules, recordings)
     return Seen({one.name: one for one in recordings}, played)
