@@ -134,7 +134,8 @@ class Production:
         if self.proxy == "nginx":
             self._start([self._nginx, "-p", f"{self.home}/", "-e", "stderr", "-c", config])
         else:
-            self._start([self._haproxy, "-W", "-S", f"{self.home}/master.sock", "-f", config])
+            pid = f"{self.home}/haproxy.pid"
+            self._start([self._haproxy, "-W", "-S", f"{self.home}/master.sock", "-p", pid, "-f", config])
         how = (
             f'pid_file = "{self.home}/nginx.pid"\naccess_log = "{self.home}/access.log"'
             if self.proxy == "nginx"

@@ -83,10 +83,17 @@ def test_what_the_balancer_refuses_is_never_installed(both: Production) -> None:
     both.commit(before)
 
 
-def test_sticky_tables_are_emptied() -> None:
+def test_sticky_tables_are_emptied_and_a_signal_reloads_too() -> None:
     with Production("haproxy") as production:
+        path = production.home / "guard.toml"
+        text = path.read_text(encoding="utf-8")
+        master = f'master = "{production.home}/master.sock"'
+        assert master in text
+        path.write_text(text.replace(master, f'pid_file = "{production.home}/haproxy.pid"'), encoding="utf-8")
         (balancer,) = production.guard().desk.balancers
-        balancer.load({production.main: production.config(stick="stick on str(all)").encode()}, ())
+        files = {production.main: production.config(stick="stick on str(all)").encode()}
+        balancer.load(files, ())
+        assert balancer.runs(files)
         balancer.counts()
         assert balancer.clear() == ("shop",)
         assert balancer.clear() == ()

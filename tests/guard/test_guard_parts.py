@@ -327,3 +327,12 @@ def test_a_revert_is_pushed_to_where_others_look(versions: Versions, tmp_path_fa
     assert (done.moved, done.why) == (True, "")
     seen = subprocess.run(["git", "-C", str(there), "rev-parse", "main"], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == done.commit
+    # Somebody else goes on from there.
+    other = tmp_path_factory.mktemp("other")
+    subprocess.run(["git", "clone", "--quiet", str(there), str(other)], check=True)
+    elsewhere = Versions.__new__(Versions)
+    elsewhere.folder = other
+    newer = elsewhere.commit(lb__nginx_conf="better\n")
+    elsewhere.git("push", "--quiet", "origin", "main")
+    assert repository.tip() == newer
+    assert (versions.folder / "lb" / "nginx.conf").read_text(encoding="utf-8") == "better\n"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from autograder.stack.proxies.reading import Upstream
 
 _LOAD_S = 60.0
+_SIGNAL_S = 5.0
 _CHECK_S = 30.0
 _HEARS_S = 2.0
 
@@ -92,9 +93,16 @@ class LocalBalancer:
         """See :class:`Balancer`."""
         self._loaded = None
         on_disk.write(self._folder, files, gone, self._main)
-        before = self._workers()
-        self._reload()
-        if not wait_until(lambda: self._fresh(before), _LOAD_S):
+        before: frozenset[str] = wait_until(self._workers, _HEARS_S)
+        if not before:  # whoever answered later would be taken for new
+            raise BalancerError(f"{self.name} is not up, or does not answer", where=self._at.pid_file or self._at.stats)
+        # HAProxy's master loses a signal that comes just after it started a worker; one too many does no harm.
+        by_signal = self.proxy == "haproxy" and not (self._at.master or self._at.reload)
+        for patience in (_SIGNAL_S, _LOAD_S) if by_signal else (_LOAD_S,):
+            self._reload()
+            if wait_until(lambda: self._fresh(before), patience):
+                break
+        else:
             raise RefusedError(
                 f"{self.name} did not take the config: its old workers still serve",
                 where=str(self._folder),
