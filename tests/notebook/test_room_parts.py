@@ -69,7 +69,7 @@ def test_lines_are_compared_with_numbers_of_their_own_files() -> None:
 def test_seconds_hold_what_began_in_them() -> None:
     zero = time.monotonic() - 3
     tally = Tally(zero)
-    tally.add(zero + 0.9, sample({"app1": 2, "app4": 2}), 0.2)  # half before the turn of the second, half after
+    tally.add(zero + 0.92, sample({"app1": 2, "app4": 2}), 0.2)  # half before the turn of the second, half after
     tally.add(zero + 2.0, sample({}), 0.2)
     first, second = tally.seconds()
     assert (first.at, first.sent, second.at, second.sent) == (0, 2, 1, 2)
