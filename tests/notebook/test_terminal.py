@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from autograder.errors import ManyHandsError
-from autograder.notebook.frame import BalancerNow, CheckNow, ConfigNow, Frame, Line, Mark, Second, ServerNow
+from autograder.notebook.frame import (
+    BalancerNow,
+    CheckNow,
+    ConfigNow,
+    Frame,
+    Line,
+    Mark,
+    MessageNow,
+    Second,
+    ServerNow,
+    ShiftNow,
+)
 from autograder.notebook.terminal import predictions, traffic, work
 from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Typed
 from autograder.notebook.terminal.editor import edit, find_editor
@@ -302,6 +313,34 @@ def test_a_key_for_everything() -> None:
         assert [words["rate"] for _, words in room.told] == [0.0, 5.0, 200.0]
 
     drive(room, (80, 24), press)
+
+
+class StubShift:
+    """Writes down what is typed."""
+
+    def __init__(self) -> None:
+        self.typed: list[str] = []
+
+    def answer(self, line: str) -> str:
+        self.typed.append(line)
+        return "10:13  lb1 was reloaded"
+
+
+def test_who_is_on_call_types_what_is_to_be_done_and_reads_what_came_of_it() -> None:
+    said = (MessageNow("10:05", "pager", "The shop: 94% of the requests fail."),)
+    shift = ShiftNow("on", "10:12", "12:05", said, (("5d1f0a3", "09:58  Eli: Try the new pool"),))
+    desk = StubShift()
+
+    async def press(app: LabApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "94% of the requests fail" in on_screen(app))
+        assert "5d1f0a3" in on_screen(app)
+        await pilot.press("o", *"reload", "space", *"lb1", "enter")
+        await until(pilot, lambda: "lb1 was reloaded" in on_screen(app))
+        assert desk.typed == ["reload lb1"]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+
+    drive(StubRoom(replace(FRAME, shift=shift)), (100, 30), press, on_call=desk)
 
 
 def test_what_asks_before_it_acts() -> None:
