@@ -12,12 +12,12 @@ from autograder.errors import ManyHandsError
 from autograder.guard.anomaly import Watcher
 from autograder.guard.counts import Kind, Window
 from autograder.guard.desk import Span
+from autograder.guard.guardian import Guard, GuardError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autograder.guard.desk import Desk
-    from autograder.guard.guardian import Guard
 
 
 def stand(guard: Guard, stop: Callable[[], bool], *, read_only: bool = False) -> None:
@@ -28,16 +28,20 @@ def stand(guard: Guard, stop: Callable[[], bool], *, read_only: bool = False) ->
         if not desk.state.good:
             guard.adopt()
     traffic = _Traffic(desk)
-    told, looked = "", -desk.settings.watch.branch_s
+    told, looked, asked = "", -desk.settings.watch.branch_s, ""
     while not stop():
         if not read_only and not desk.state.frozen and time.monotonic() - looked >= desk.settings.watch.branch_s:
             looked = time.monotonic()
+            commit = ""
             try:
-                if commit := _waiting(desk):
-                    guard.apply(commit)
+                commit = _waiting(desk)
+                if commit not in ("", asked):
+                    # Whoever asks for a second person asks once; apply --approvals 2 is that person's answer.
+                    asked = commit if guard.apply(commit).kind == "ask" else ""
                     traffic = _Traffic(desk)
                 told = ""
             except ManyHandsError as error:
+                asked = "" if isinstance(error, GuardError) else commit
                 if told != str(error):
                     told = str(error)
                     desk.tell("alert", f"{error.what}: {error.why}" if error.why else error.what)
