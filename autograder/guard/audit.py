@@ -75,12 +75,14 @@ class AuditLog:
         self._path = folder / "audit.jsonl"
         self._head = folder / "audit.head"
         self._last: tuple[int, str] | None = None
+        self._size = -1
+        """How long the log was after our last line: it is longer if somebody else wrote since."""
 
     def append(
         self, kind: str, said: str, *, change: str = "", step: str = "", data: Mapping[str, Any] | None = None
     ) -> Event:
         """Write one line; it is on disk when this returns. Raises :class:`AuditError` if it cannot be written."""
-        if self._last is None:
+        if self._last is None or self._length() > self._size:
             torn = self._mend()
             self._last = self._newest()
             if torn:
@@ -101,8 +103,14 @@ class AuditLog:
             raise AuditError(
                 "the audit log cannot be written", where=str(self._path), why=error.strerror or ""
             ) from None
-        self._last = (event.number, event.digest)
+        self._last, self._size = (event.number, event.digest), self._length()
         return event
+
+    def _length(self) -> int:
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def events(self) -> tuple[Event, ...]:
         """Every whole line, oldest first. Raises :class:`AuditError` for one that cannot be read."""

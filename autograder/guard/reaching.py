@@ -44,7 +44,9 @@ def hooks_of(settings: Settings) -> tuple[Hooks, ...]:
         from autograder.guard import webhooks
 
         def dead_letter(said: str, data: Mapping[str, Any]) -> None:
-            AuditLog(settings.state).append("dead-letter", said, data=data)
+            event = log.append("dead-letter", said, data=data)
+            for hook in found:
+                hook.event(event)
 
         found.append(webhooks.hooks_of(settings.webhooks, dead_letter))
     return tuple(found)

@@ -12,7 +12,8 @@ import pytest
 
 from autograder.errors import ManyHandsError
 from autograder.guard.audit import AuditLog, Event
-from autograder.guard.settings import Webhook
+from autograder.guard.reaching import hooks_of as configured
+from autograder.guard.settings import Git, Metrics, Settings, Webhook
 from autograder.guard.webhooks import SEEN_BY_PEOPLE, Patience, WebhookHooks, hooks_of, payload
 
 if TYPE_CHECKING:
@@ -215,3 +216,31 @@ def test_an_address_that_is_none_is_said_at_once_and_not_shown(held: str) -> Non
 
 def test_a_payload_is_json_whatever_is_in_it() -> None:
     assert json.loads(json.dumps(payload(event(), "json", "edge")))["source"] == "many-hands-guard"
+
+
+def test_a_dead_letter_beside_a_guard_at_work_breaks_no_chain_and_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard writes to the same log as the webhooks of the guard.toml do."""
+    with Receiver([404]) as receiver:
+        monkeypatch.setenv("HOOK", receiver.url)
+        metrics = Metrics(tmp_path / "guard.prom")
+        settings = Settings(
+            tmp_path / "guard.toml",
+            Git(tmp_path, "nginx.conf"),
+            (),
+            tmp_path,
+            webhooks=(Webhook("HOOK"),),
+            metrics=metrics,
+        )
+        hooks, log = configured(settings), AuditLog(tmp_path)
+        for kind in ("begun", "reverted"):
+            event = log.append(kind, "said")
+            for hook in hooks:
+                hook.event(event)
+        for hook in reversed(hooks):
+            hook.close()  # the webhook delivers what waits
+        log.append("acknowledged", "said")
+    assert [event.kind for event in log.events()] == ["begun", "reverted", "dead-letter", "acknowledged"]
+    assert log.verify() == ()
+    assert 'guard_alerts_total{kind="dead-letter"} 1.0' in (tmp_path / "guard.prom").read_text()
