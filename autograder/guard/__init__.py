@@ -1,4 +1,5 @@
-"""What stands between a change and production: what it does to traffic, measured, and whether it may go in.
+"""What stands between a change and production: its traffic measured, its way in, its way back.
 
-It judges nothing by itself: it stands on :mod:`autograder.inspect`. Start reading at :mod:`autograder.guard.review`.
+It stands on :mod:`autograder.inspect`. Start reading at :mod:`autograder.guard.review` (before a change is merged) and at
+:mod:`autograder.guard.guardian` (while it goes in).
 """
