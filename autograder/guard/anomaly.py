@@ -17,14 +17,13 @@ that ask about each server take the mean over servers. So a change that does non
 probability ≤ α = 1e-3 in a whole watch. What differs, but by less than the table says, is no incident, however sure.
 
 *Unsure* is said at the end of a watch, and means "tell somebody, do nothing": there were fewer than 50 units to judge
-by; an anomaly was likely (its e-value reached 100) but not sure; it was as bad before, so going back would not
-help; or the control shows the same, so the change is not why. In the first two cases looking on may help, and the
-numbers say so (:data:`MORE`). The time before and a control can only ever prevent a
-revert. A server that goes down by itself is taken for the change's doing where there is no control: going back is
-harmless then.
+by; an anomaly was likely (its e-value reached 100, or most of few looks showed it), but not sure; it was as bad before,
+so going back would not help; or the control shows the same, so the change is not why. In the first two cases looking on
+may help, and the numbers say so (:data:`MORE`). The time before and a control can only ever prevent a revert. A server
+that goes down by itself is taken for the change's doing where there is no control: going back is harmless then.
 
 *Taken away.* A server that the new config no longer has is not missed, unless half of its pool's servers or more go
-with it: then the shares before are what is meant (:func:`~autograder.guard.past.believed`).
+with it: then what was before is meant (:func:`~autograder.guard.past.meant`).
 
 *Hash and sticky pools.* There clients are dealt out, not requests. Their counts vary more from one second to the next:
 by how much is taken from slices of time (a factor of 8 until there are enough). And the shares of K clients
@@ -69,13 +68,17 @@ _SLICE = 20
 
 @dataclass(frozen=True)
 class Suspicion:
-    """One anomaly. ``log_e`` is against all it is compared with, ``plain`` only against what is declared."""
+    """One anomaly. ``log_e`` is against all it is compared with, ``plain`` only against what is declared.
+
+    ``mostly``: most looks showed it, however few they were.
+    """
 
     anomaly: str
     log_e: float = 0.0
     plain: float = 0.0
     says: str = ""
     control_too: bool = False
+    mostly: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,9 @@ class Watcher:
         few = now.requests < ENOUGH * min(effect, _LARGE_EFFECT)
         if few:
             doubts.append(f"Only {now.requests} requests came in {now.seconds:.0f} s: too few to judge by.")
-        if few or any(one.log_e >= LIKELY and not one.control_too for one in found):
+        if lately := [one.says for one in found if one.mostly and one.log_e < LIKELY and not one.control_too]:
+            doubts += [f"{said} These are too few looks to be sure." for said in lately]
+        if few or lately or any(one.log_e >= LIKELY and not one.control_too for one in found):
             numbers[MORE] = 1.0
         return Decision(Kind.UNSURE if doubts else Kind.KEEP, tuple(doubts), numbers)
 
@@ -243,13 +248,13 @@ class Watcher:
         says = f"In {looks.slow} of {looks.told} looks many answers took more than {limit:.0f} ms."
         theirs = buckets(control) if control else ()
         too = sum(theirs) >= ENOUGH and sum(theirs[slow_from:]) > _SLOW_PART * sum(theirs)
-        return Suspicion("latency", log_e, log_e, says, too)
+        return Suspicion("latency", log_e, log_e, says, too, mostly=2 * looks.slow > looks.told)
 
     def _saturation(self, control: Window | None) -> Suspicion:
         log_e = log_e_above(self._looks.full, self._looks.all, _BAD_LOOKS)
         says = f"{queued(self._last)} requests wait in queues; before there were {self._past.queued} at most."
         too = control is not None and queued(control) > self._past.waiting
-        return Suspicion("saturation", log_e, log_e, says, too)
+        return Suspicion("saturation", log_e, log_e, says, too, mostly=2 * self._looks.full > self._looks.all)
 
 
 def _doubt(one: Suspicion) -> str:

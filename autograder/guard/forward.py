@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from autograder.guard import looking
 from autograder.guard.balancer import BalancerError, different
 from autograder.guard.counts import Decision, Kind
+from autograder.guard.past import meant
 from autograder.guard.state import Step
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _watch(desk: Desk, step: Step) -> tuple[str, str]:
     at_canary = step is Step.WATCH_CANARY
     with desk.step(step):
         seconds, past = (times.canary_s, change.canary) if at_canary else (times.window_s, change.before)
-        decision = looking.watch(desk, desk.intent(change.commit), past, seconds, at_canary)
+        intent = meant(desk.intent(change.commit), desk.intent(desk.state.good))
+        decision = looking.watch(desk, intent, past, seconds, at_canary)
         said = _said(decision)
         if decision.kind is Kind.REVERT:
             desk.tell("anomaly", said, data=dict(decision.numbers))

@@ -48,21 +48,31 @@ def spread(window: Window, intent: Intent) -> Spread:
 
 
 def believed(intent: Intent, before: Window) -> Intent:
-    """The intent, as it was before for pools that would lose half of their servers or more.
+    """The intent, as traffic was before for pools that would lose half of their servers or more (:func:`meant`)."""
+    shares: dict[str, float] = {}
+    pools: dict[str, str] = {}
+    for pool in {one.pool for one in before.servers}:
+        served = {one.name: one.requests for one in before.servers if one.pool == pool and one.requests}
+        if (total := sum(served.values())) >= ENOUGH:
+            shares |= {name: count / total for name, count in served.items()}
+            pools |= dict.fromkeys(served, pool)
+    return meant(intent, replace(intent, fair=shares, pools=pools))
+
+
+def meant(intent: Intent, good: Intent) -> Intent:
+    """The intent, but that of the last ``good`` config for pools that would lose half of their servers or more.
 
     Nobody means to leave a pool one of its three servers; who does takes them out in two steps. A pool that gets
     others instead (blue and green) has not lost any.
     """
     fair, pools = dict(intent.fair), dict(intent.pools)
     for pool in {intent.pools.get(name, "") for name in intent.fair}:
-        served = {one.name: one.requests for one in before.servers if one.pool == pool and one.requests}
-        now = [name for name in intent.fair if intent.pools.get(name, "") == pool]
-        total = sum(served.values())
-        if total < ENOUGH or served.keys() <= set(now) or 2 * len(now) > len(served):
+        now = {name for name in intent.fair if intent.pools.get(name, "") == pool}
+        was = {name: part for name, part in good.fair.items() if part and good.pools.get(name, "") == pool}
+        if was.keys() <= now or 2 * len(now) > len(was):
             continue
-        fair = {name: part for name, part in fair.items() if name not in now}
-        fair |= {name: count / total for name, count in served.items()}
-        pools |= dict.fromkeys(served, pool)
+        fair = {name: part for name, part in fair.items() if name not in now} | was
+        pools |= dict.fromkeys(was, pool)
     return replace(intent, fair=fair, pools=pools)
 
 

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from autograder.guard.anomaly import ALPHA, MORE, SURE, Watcher
-from autograder.guard.counts import NO_LATENCY, Decision, Intent, Kind, ServerCount, Window
+from autograder.guard.counts import NO_LATENCY, Decision, Intent, Kind, ServerCount, Window, bucket
+from autograder.guard.past import meant
 from autograder.guard.sequential import at_most_part, log_e_above, log_e_below, log_mean, variation
 from tests.guard.simulated import BENIGN, EVEN, INCIDENTS, benign, requests_to_revert
 
@@ -160,6 +161,24 @@ def test_half_of_a_pool_is_not_meant_to_go_and_one_of_three_is() -> None:
     one, two = Intent({"a": 1.0}), Intent({"a": 0.5, "b": 0.5})
     assert watch(WELL, window(900, 0, 0), intent=one).kind is Kind.REVERT
     assert watch(WELL, window(450, 450, 0), intent=two).kind is Kind.KEEP
+
+
+def test_what_the_good_config_had_is_meant_also_where_nothing_was_counted_before() -> None:
+    one, three = Intent({"a": 1.0}), Intent({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
+    assert meant(one, three).fair == three.fair
+    assert watch(QUIET, window(900, 0, 0), intent=meant(one, three)).kind is Kind.REVERT
+    two, blue = Intent({"a": 0.5, "b": 0.5}), Intent({"d": 0.5, "e": 0.5})
+    assert (meant(two, three), meant(blue, two), meant(three, one)) == (two, blue, three)
+
+
+def test_looks_that_are_mostly_slow_are_not_kept_however_few_they_are() -> None:
+    quick, slow = [0] * len(NO_LATENCY), [0] * len(NO_LATENCY)
+    quick[bucket(8.0)], slow[bucket(80.0)] = 300, 300
+    watcher = Watcher(EVEN, window(300, 300, 300, latency=tuple(quick)))
+    decision = watcher.look(window(300, 300, 300, latency=tuple(slow)), over=True)
+    assert decision.kind is Kind.UNSURE
+    assert "too few looks" in decision.reasons[0]
+    assert MORE in decision.numbers
 
 
 def test_blue_and_green_change_places() -> None:
