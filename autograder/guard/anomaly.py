@@ -28,6 +28,22 @@ with it: then what was before is meant (:func:`~autograder.guard.past.meant`).
 *Hash and sticky pools.* There clients are dealt out, not requests. Their counts vary more from one second to the next:
 by how much is taken from slices of time (a factor of 8 until there are enough). And the shares of K clients
 differ from fair ones for good, by about √(w(1−w)/K): three times the deviation before the change is allowed after it.
+Where a change deals few clients anew, a share may truly be too large, and then it is taken back: of 1,000 such changes
+simulated, none with 200 clients, 4 with 50 and 26 with 20.
+
+*Measured* on simulated windows (``tests/guard/simulated.py``): of 20,000 benign changes of 14 kinds none was taken
+back (so fewer than 1.5 in 10,000 with 95 % confidence); of 500 incidents of each kind below all were, after so many
+requests (three servers, 50 requests a look, a look every 0.3 s; median, 95 %):
+
+| incident | median | 95 % |
+| --- | --- | --- |
+| all on one server | 50 | 62 |
+| two thirds on one server | 251 | 521 |
+| one server gets nothing | 115 | 171 |
+| 5 % fail | 333 | 564 |
+| all fail | 51 | 63 |
+| three times as slow | 649 | 692 |
+| 50 wait in queues | 649 | 687 |
 """
 
 from __future__ import annotations
