@@ -7,6 +7,7 @@ without a stack.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,20 @@ def test_variants_have_other_causes_pagers_and_machines() -> None:
         actions = read_record(lab.read(lab.reference)["shift.jsonl"])
         assert actions[0].words["world"] == world.key
         assert any(one.words.get("commit") == world.cause.name for one in actions)
+
+
+def test_every_time_of_day_in_a_variants_files_is_its_own() -> None:
+    plain = world_of()
+    for number in range(8):
+        lab = load_lab("first-of-march", Variant("a", f"student-{number}"))
+        world = world_of(lab)
+        for case in CASES.values():
+            written, mine = (one.read(case.folder) for one in (LAB, lab))
+            for name in ("shift.jsonl", "debrief.md"):
+                times = [re.findall(r"(?<!\d)1[01][:.]\d\d(?!\d)", files[name].decode()) for files in (written, mine)]
+                for one, other in zip(*times, strict=True):
+                    after_s = 3600 * int(one[:2]) + 60 * int(one[3:]) - plain.began_s
+                    assert other.replace(".", ":") == world.clock(after_s), (number, case.name, one)
 
 
 @pytest.mark.parametrize(
