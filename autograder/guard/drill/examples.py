@@ -6,7 +6,7 @@ from typing import Final
 
 _HEAD: Final = """\
 # A runbook for ./manyhands drill {kind}. Put your own commands in its place.
-# Each step runs in the twin's sandbox, on the balancer's machine, in /work, with the files beside this one.
+# Each step runs in the twin's sandbox, on the balancer's machine, in a folder with the files beside this one.
 # {given}
 """
 
