@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from autograder.notebook.frame import Frame
 
-PATIENCE_S = 35.0
+PATIENCE_S = 120.0
 """A page says every ten seconds that it still looks. One that has been silent for so long is gone."""
 
 
