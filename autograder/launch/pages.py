@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -65,18 +66,22 @@ def fingerprint() -> str:
 
 
 @contextmanager
-def serve(folder: Path, port: int) -> Iterator[str]:
-    """Serve a folder of built pages on this machine while the block runs; yields the address."""
+def serve(folder: Path, port: int, lab: Callable[[], str | None] = lambda: None) -> Iterator[str]:
+    """Serve a folder of built pages on this machine while the block runs; yields the address.
+
+    ``lab`` tells where JupyterLab is, without its token: pages ask for that to open a lab.
+    """
 
     class Pages(_Pages):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self.lab = lab
             super().__init__(*args, directory=str(folder), **kwargs)
 
     server = ThreadingHTTPServer((listen_address(), port), Pages)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:
-        yield f"http://{LOOPBACK}:{port}/"
+        yield f"http://{LOOPBACK}:{server.server_port}/"
     finally:
         server.shutdown()
         thread.join()
@@ -87,6 +92,18 @@ class _Pages(SimpleHTTPRequestHandler):
     """Built pages: no listing of folders, the site's own 404 page, always the newest file, nothing on the terminal."""
 
     server_version = "ManyHands"
+    lab: Callable[[], str | None]
+
+    def do_GET(self) -> None:
+        if self.path != "/lab.json":
+            super().do_GET()
+            return
+        body = json.dumps({"lab": self.lab()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")

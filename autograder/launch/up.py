@@ -82,7 +82,7 @@ def _run(
     folder = site_folder(home)
     pages.build(folder, say)
     token = secrets.token_urlsafe(24)
-    with pages.serve(folder, port_site) as site:
+    with pages.serve(folder, port_site, lambda: jupyter.address(home)) as site:
         lablist.write(home, all_labs(), site)
         say("starting JupyterLab…")
         command = jupyter.command(home, port_lab, exactly=wishes.port_lab is not None)

@@ -5,6 +5,7 @@ A lab whose page was written by hand (``course/labs/<slug>.md``) keeps that page
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -13,12 +14,14 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `mkdocs build` may be run by itself
 
 from autograder.labs.catalogue import all_labs
 from autograder.labs.lab import Lab
 
+_TOP = re.compile(r"</h1>\s*<p>.*?</p>", re.DOTALL)
 _BALANCERS = {"nginx": "nginx", "haproxy": "HAProxy"}
 
 _VARIANTS = """In a class, your shop may have other names, another number of servers, and other mistakes. Then read
@@ -59,6 +62,22 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         return markdown
     lines = [f"- [{lab.title}](../../labs/{lab.slug}.md), about {lab.minutes} minutes" for lab in mine]
     return f"{before}\n## Practise\n\nOn a real stack that is yours alone:\n\n" + "\n".join(lines) + f"\n{next_}{after}"
+
+
+def on_page_content(html: str, page: Page, **_: Any) -> str:
+    """Put the button that opens a lab below the first line of its page."""
+    slug = page.file.src_uri.removeprefix("labs/").removesuffix(".md")
+    if page.file.src_uri != f"labs/{slug}.md" or slug not in {lab.slug for lab in labs()}:
+        return html
+    root = get_relative_url("assets/", page.url).removesuffix("assets/")
+    place = f'\n<div class="mh-open" data-open-lab="{slug}" data-root="{root}"></div>'
+    script = f'\n<script src="{root}assets/open_lab.js" defer></script>'
+    return _TOP.sub(lambda top: top.group() + place, html, count=1) + script
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """A site from a plain web host knows of no JupyterLab; `up` answers this file itself."""
+    Path(config["site_dir"], "lab.json").write_text("{}\n", encoding="utf-8")
 
 
 def listed() -> str:

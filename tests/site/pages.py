@@ -34,6 +34,8 @@ GENERATED = [
     "field-guide/directives.html",
     *(f"field-guide/{mistake.slug}.html" for mistake in mistakes()),
     "progress.html",
+    "print/index.html",
+    "slides/index.html",
     "labs/index.html",
     *(f"labs/{lab}.html" for lab in LABS if not (COURSE / "labs" / f"{lab}.md").exists()),
     "reference/api/index.html",

@@ -116,8 +116,9 @@ class Page:
         """Bytes a reader's browser fetches for this page, each file gzipped; the search and its index included."""
         setting = self.soup.select_one("#__config")
         config = json.loads((setting.string if setting else None) or "{}")
-        files = {self.path, self.site / "search/search_index.json"}
-        files |= {self.resolve(config["search"])[0]} if "search" in config else set()
+        files = {self.path}
+        if "search" in config:
+            files |= {self.resolve(config["search"])[0], self.site / "search/search_index.json"}
         files |= {self.resolve(each)[0] for each in self.loads() if not is_outside(each) and each[:5] != "data:"}
         return sum(_gzipped(path, path.stat().st_mtime_ns) for path in files if path.is_file())
 

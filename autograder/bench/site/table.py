@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from autograder.bench.site.page import Page
 
-EDITIONS = ("print/", "reference/api/")
+EDITIONS = ("print/", "slides/", "reference/api/")
 """Made to be looked up or printed, not to be read on a screen from top to bottom: no limit of words or grade."""
 PAINTS = 9
 QUICK = 12
