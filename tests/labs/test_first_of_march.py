@@ -27,7 +27,6 @@ from tests.labs.folders import faults
 
 if TYPE_CHECKING:
     from autograder.labs.lab import Lab
-    from autograder.labs.verify import Expected
 
 LAB = load_lab("first-of-march")
 CASES = {case.name: case for case in expectations(LAB)}
@@ -241,9 +240,6 @@ def test_a_config_that_lets_users_wait_for_nothing_does_not_take_for_ever(monkey
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("case", [CASES["reference"], CASES["one-balancer"]], ids=lambda case: case.name)
-def test_on_docker_it_is_the_same(case: Expected) -> None:
-    verdicts = examine(LAB, LAB.read(case.folder), engine="docker")
-    assert {verdict.check: str(verdict.outcome) for verdict in verdicts} | case.outcomes == {
-        verdict.check: str(verdict.outcome) for verdict in verdicts
-    }
+def test_on_docker_it_is_the_same() -> None:
+    verdicts = examine(LAB, LAB.read(LAB.reference), engine="docker")
+    assert {str(verdict.outcome) for verdict in verdicts} == {"passed"}, verdicts
