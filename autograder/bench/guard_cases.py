@@ -276,7 +276,7 @@ _BAD: Mapping[str, Mapping[str, Callable[[_Draft, random.Random], None]]] = {
         "one-server-pool": _only,
         "one-not-down": _all_but_one("down"),
         "all-but-one-backup": _all_but_one("backup"),
-        "constant-hash-key": _pool("hash shop;", "hash $server_name consistent;", "hash $host;", "hash $scheme;"),
+        "constant-hash-key": _pool("hash shop;", "hash $server_port consistent;", "hash $host;", "hash $scheme;"),
         "wrong-port": _wrong_port,
         "pool-bypassed": _to_one,
         "most-to-one": _half_to_one,
