@@ -20,7 +20,8 @@ probability ≤ α = 1e-3 in a whole watch. What differs, but by less than the t
 by; an anomaly was likely (its e-value reached 100, or most of few looks showed it), but not sure; it was as bad before,
 so going back would not help; or the control shows the same, so the change is not why. In the first two cases looking on
 may help, and the numbers say so (:data:`MORE`). The time before and a control can only ever prevent a revert. A server
-that goes down by itself is taken for the change's doing where there is no control: going back is harmless then.
+that goes down by itself, or a machine that gets slow for a while, is taken for the change's doing where there is no
+control: going back is harmless then.
 
 *Taken away.* A server that the new config no longer has is not missed, unless half of its pool's servers or more go
 with it: then what was before is meant (:func:`~autograder.guard.past.meant`).

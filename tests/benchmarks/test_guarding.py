@@ -102,7 +102,7 @@ def test_a_campaign_goes_on_where_it_ended(tmp_path: Path) -> None:
 def test_a_short_campaign_comes_out_as_a_long_one_should(tmp_path: Path) -> None:
     record = tmp_path / "campaign.jsonl"
     found = guarding.measure(2, 2, seed=3, jobs=2, record=record)
-    # Whether a benign change is kept hangs on how busy this machine is: answers that get slower are taken for its doing.
+    # Whether a benign one is kept hangs on how busy this machine is: slower answers are taken for the change's doing.
     assert "kept" not in {one.outcome for one in found.of(bad=True)}, found.report()
     assert (found.numbers["stuck"], found.ours) == (0, ()), found.report()
     assert found.numbers["bad"] == found.numbers["benign"] == 2
