@@ -11,10 +11,11 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from autograder.stack.listening import listening_sockets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LISTEN = "0A"
 _POLL_S = 0.005
 _SELDOM_S = 0.02
 
@@ -41,12 +42,12 @@ def descendants(payload: dict[str, Any]) -> list[dict[str, Any]]:
 def family(root: int, *, accepting: bool = True) -> list[Process]:
     """The process ``root`` and all its live descendants; empty if it is gone.
 
-    Without ``accepting`` nobody looks whether they listen: for that the kernel walks through every connection of the
-    whole machine, which takes 10 ms or more however few of them are in this network.
+    Without ``accepting`` nobody looks whether they listen, which takes 10 ms where the kernel cannot be asked for the
+    sockets that do (:mod:`autograder.stack.listening`).
     """
     parents = _parents()
     wanted = _descendants(root, parents)
-    listening = _listening_sockets(root) if wanted and accepting else frozenset()
+    listening = listening_sockets(root) if wanted and accepting else frozenset()
     return [_process(pid, parents[pid], listening) for pid in sorted(wanted)]
 
 
@@ -95,17 +96,6 @@ def _process(pid: int, parent: int, listening: frozenset[str]) -> Process:
             with contextlib.suppress(OSError):
                 files.append(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
     return Process(pid, parent, title, tuple(files), any(file in listening for file in files))
-
-
-def _listening_sockets(pid: int) -> frozenset[str]:
-    sockets = set()
-    for table in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            for line in _read(f"/proc/{pid}/net/{table}").splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTEN:
-                    sockets.add(f"socket:[{fields[9]}]")
-    return frozenset(sockets)
 
 
 def _read(path: str) -> str:
