@@ -90,7 +90,9 @@ def test_a_door_that_the_stack_does_not_have_is_told_with_its_line(tmp_path: Pat
     text = path.read_text(encoding="utf-8").replace('through = "phones" }', 'through = "phone" }', 1)
     path.write_text(text, encoding="utf-8")
     line = next(number for number, said in enumerate(text.splitlines(), 1) if '"phone"' in said)
-    with pytest.raises(LabError, match=rf"lab\.toml:{line}: .*no balancer called 'phone'\s+next  did you mean 'phones'"):
+    with pytest.raises(
+        LabError, match=rf"lab\.toml:{line}: .*no balancer called 'phone'\s+next  did you mean 'phones'"
+    ):
         load_lab(LAB.slug, folder=tmp_path)
 
 
