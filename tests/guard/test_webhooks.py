@@ -36,8 +36,8 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                receiver.asked.set()
                 receiver.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                receiver.asked.set()
                 if hold is not None:
                     hold.wait(60)
                 self.send_response(waiting.popleft() if waiting else 200)
