@@ -11,14 +11,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from autograder.durable import write_durably
 from autograder.labs.verdict import Outcome, Verdict
 
 SCHEMA = 2
@@ -215,21 +214,9 @@ def _by_check(evidence: dict[str, Any] | None) -> dict[str, Verdict]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is found with the old contents or the new, never half."""
+    """Write a file, in a folder that is made if it is missing, so that it is found with the old contents or the new.
+
+    Nobody but its owner may read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        Path(fresh).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(fresh).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_durably(path, data, 0o600)

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from autograder.durable import write_durably
 from autograder.errors import ManyHandsError
-from autograder.guard.durable import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Self
 
 from autograder.errors import ManyHandsError
 from autograder.guard import forward, taking_back
+from autograder.guard.alone import only_guard
 from autograder.guard.balancer import different
 from autograder.guard.desk import Desk
-from autograder.guard.durable import only_guard
 from autograder.guard.repository import RepositoryError
 from autograder.guard.state import REVERTING, UNTOUCHED, Step, Underway
 

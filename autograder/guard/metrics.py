@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from autograder.durable import write_durably
 from autograder.errors import ManyHandsError
 from autograder.guard.counts import Kind
-from autograder.guard.durable import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from autograder.durable import write_durably
 from autograder.errors import ManyHandsError
 from autograder.guard.counts import ServerCount, Window
-from autograder.guard.durable import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -32,13 +32,16 @@ from typing import TYPE_CHECKING
 from autograder.judge.spread import Spread, at_most, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from autograder.judge.spread import SpreadVerdict
+    from autograder.traffic.sample import Sample
 
 ALPHA = 1e-4
 TOLERATED = 1e-3
 """Part of requests that may fail at any time, where nothing is known of the time before."""
+MANY_LATE = 0.25
+"""From this part of a sample's requests on, waiting too long is what users meet, and not a machine that stalled."""
 PATIENCE_S = 30.0
 """Seconds that old workers may take to end what they have."""
 _FINE = (Spread.EVEN, Spread.SKEWED_AS_DECLARED)
@@ -72,6 +75,17 @@ class Failures:
 
     requests: int = 0
     failed: int = 0
+
+
+def lost_in(sample: Sample) -> int:
+    """Requests that got no page. Those that waited too long are this machine's business, unless they are many."""
+    late = sample.failures.get("timeout", 0)
+    return sample.failed - (late if late < sample.requests * MANY_LATE else 0)
+
+
+def met(samples: Sequence[Sample]) -> Failures:
+    """What users met in all: requests, and those that got no page (:func:`lost_in`)."""
+    return Failures(sum(one.requests for one in samples), sum(map(lost_in, samples)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autograder.cli import main
-from autograder.guard.durable import LockedError
+from autograder.guard.alone import LockedError
 from autograder.guard.guardian import GuardError
 from autograder.guard.state import Step
 from tests.guard import production as of

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.durable import write_durably
 from autograder.guard.balancer import BalancerError
-from autograder.guard.durable import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -18,7 +18,8 @@ from autograder.guard.drill.backup import Backup, date, differences
 from autograder.guard.drill.result import Drill, Kind, Outcome, StepDone, Targets
 from autograder.guard.drill.runbook import WITHIN_S
 from autograder.guard.drill.users import SLICE_S, Users, visitors
-from autograder.guard.drill.window import Before, Slice, Stretch, lost_in, seen_before
+from autograder.guard.drill.window import Before, Slice, Stretch, seen_before
+from autograder.judge.rollback import lost_in
 from autograder.stack.balancing import config_only
 from autograder.stack.engine import EngineError, NodeDownError
 from autograder.stack.programs import Limits, Program

@@ -15,7 +15,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from autograder.judge.rollback import ALPHA, Failures, lost_by_chance
+from autograder.judge.rollback import ALPHA, Failures, lost_by_chance, met
 from autograder.judge.spread import Spread, judge_spread
 from autograder.traffic.sample import merged
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 ENOUGH: Final = 1_500
 """Requests of a stretch that show nothing bad: more are not waited for, and more than twice as many not kept."""
-_LATE: Final = 0.25
-"""Requests that waited too long are this machine's business, unless they are such a part of a slice."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +44,19 @@ class Before:
     failures: Failures
 
 
-def lost_in(sample: Sample) -> int:
-    """Requests that got no page; without those that waited too long, unless they are many."""
-    late = sample.failures.get("timeout", 0)
-    return sample.failed - (late if late < sample.requests * _LATE else 0)
-
-
 def seen_before(samples: Sequence[Sample]) -> Before:
     """What users met while all was well. ``samples`` must not be empty."""
     whole = merged(list(samples))
-    return Before(whole.shares(), Failures(whole.requests, sum(map(lost_in, samples))))
+    return Before(whole.shares(), met(samples))
 
 
 def bad(samples: Sequence[Sample], before: Before) -> str:
     """What is worse than before, in words; empty if nothing is, as far as these requests tell."""
     whole = merged(list(samples))
-    lost = sum(map(lost_in, samples))
+    now = met(samples)
     astray = sum(1 for fate in whole.fates if fate.server and fate.server not in before.share and not fate.failure)
-    if lost_by_chance(before.failures, Failures(whole.requests, lost)) < ALPHA:
-        return f"{lost} of {whole.requests} requests fail"
+    if lost_by_chance(before.failures, now) < ALPHA:
+        return f"{now.failed} of {now.requests} requests fail"
     if lost_by_chance(Failures(before.failures.requests, 0), Failures(whole.requests, astray)) < ALPHA:
         return f"{astray} of {whole.requests} requests reach servers that had none before"
     seen = judge_spread(whole, before.share, unit="request")

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from autograder.judge.rollback import met
 from autograder.judge.spread import SpreadVerdict, judge_spread
 from autograder.labs.kinds.rebuild_world import LOST, World, draw
-from autograder.labs.kinds.users import QUIET, met, users_coming, visit
+from autograder.labs.kinds.users import QUIET, users_coming, visit
 from autograder.labs.programs import Asked, program_of
 from autograder.stack.engine import EngineError
 from autograder.stack.model import Door

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from autograder.judge.rollback import met
 from autograder.judge.spread import SpreadVerdict, judge_spread
 from autograder.labs.kinds.rollback_world import OUTAGE, World, draw, read_history
-from autograder.labs.kinds.users import QUIET, met, users_coming, visit
+from autograder.labs.kinds.users import QUIET, users_coming, visit
 from autograder.labs.programs import Asked, run_asked
 from autograder.stack.balancing import config_only
 from autograder.stack.engine import EngineError, NodeDownError

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from autograder.judge.rollback import MANY_LATE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,7 @@ def unserved(sample: Sample) -> int:
 def only_some_late(sample: Sample) -> bool:
     """Whether some waited in vain, and nothing else went wrong: this machine may have stalled, so they ask again."""
     late = sample.failures.get("timeout", 0)
-    return 0 < late < sample.requests / 4 and late == unserved(sample)
+    return 0 < late < sample.requests * MANY_LATE and late == unserved(sample)
 
 
 def traffic_in_words(sample: Sample, described: str) -> str:

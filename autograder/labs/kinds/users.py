@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from autograder.judge.rollback import Failures
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from autograder.stack.model import Door
     from autograder.stack.running import RunningStack
@@ -55,14 +54,3 @@ def users_coming(running: RunningStack, door: Door) -> Iterator[list[Sample]]:
         finally:
             over.set()
         coming.result()
-
-
-def met(samples: Sequence[Sample]) -> Failures:
-    """What users met in all: requests, and those that got no page."""
-    return Failures(sum(one.requests for one in samples), sum(map(_lost_in, samples)))
-
-
-def _lost_in(sample: Sample) -> int:
-    """Requests that got no page. One that waited too long is this machine's business, unless many did."""
-    late = sample.failures.get("timeout", 0)
-    return sample.failed - (late if late < sample.requests / 4 else 0)

@@ -11,8 +11,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from autograder.judge.rollback import met
 from autograder.judge.spread import judge_spread
-from autograder.labs.kinds.users import met
 from autograder.labs.programs import Asked, program_of
 from autograder.stack.balancing import config_only
 from autograder.stack.conduct import Conduct
