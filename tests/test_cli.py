@@ -23,7 +23,7 @@ def manyhands(*words: str, home: Path | None = None) -> subprocess.CompletedProc
     """Run the command line as the script does."""
     environment = {**os.environ, "COLUMNS": "100"} | ({"MANYHANDS_HOME": str(home)} if home else {})
     command = [sys.executable, "-P", "-m", "autograder", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("help",)])

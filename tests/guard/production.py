@@ -169,7 +169,7 @@ class Production:
         log.close()
 
     def _wait(self, port: int) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             try:
                 socket.create_connection((self.host, port), 1).close()
@@ -246,7 +246,7 @@ class Paced(LocalBalancer):
         super().counts()
         self.failed += self._each - _ask(self._host, self._each)
         # A line is written after the answer was sent.
-        deadline, before = time.monotonic() + 60, 0
+        deadline, before = time.monotonic() + 300, 0
         while (window := super().counts()).requests > before and time.monotonic() < deadline:
             before = window.requests
             time.sleep(0.005)

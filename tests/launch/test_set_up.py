@@ -184,13 +184,13 @@ def test_scripts_in_the_environment_name_its_final_place(prepared: Mini) -> None
 def test_two_at_once_set_up_once(mini: Mini, shelf: Shelf) -> None:
     shelf.gate.clear()
     first = mini.start()
-    assert shelf.asked.acquire(timeout=60)  # the first one is in the middle of it
+    assert shelf.asked.acquire(timeout=300)  # the first one is in the middle of it
     second = mini.start()
     assert second.stderr is not None
     assert "waiting for it" in second.stderr.readline()
     shelf.gate.set()
     for process in (first, second):
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert "hello" in out
     assert not shelf.asked.acquire(blocking=False)
@@ -199,7 +199,7 @@ def test_two_at_once_set_up_once(mini: Mini, shelf: Shelf) -> None:
 def test_a_killed_set_up_is_done_again_and_never_half_used(mini: Mini, shelf: Shelf) -> None:
     shelf.gate.clear()
     process = mini.start()
-    assert shelf.asked.acquire(timeout=60)
+    assert shelf.asked.acquire(timeout=300)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not mini.venv.exists()

@@ -158,7 +158,7 @@ def start_kernel(up: Up) -> str:
 def execute(up: Up, kernel: str, code: str) -> str:
     """What the code printed."""
     address = up.server.replace("http", "ws") + f"api/kernels/{kernel}/channels?token={up.token}"
-    channel = websocket.create_connection(address, timeout=60)
+    channel = websocket.create_connection(address, timeout=300)
     message = uuid.uuid4().hex
     header = {"msg_id": message, "msg_type": "execute_request", "username": "", "session": uuid.uuid4().hex}
     content = {"code": code, "silent": False}

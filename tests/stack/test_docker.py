@@ -59,7 +59,7 @@ def listening(machines: DockerMachines, node: str, port: int) -> bool:
 
 
 def python(machines: DockerMachines, node: str, code: str) -> str:
-    ran = machines.run(node, ["python3", "-c", code], timeout=60)
+    ran = machines.run(node, ["python3", "-c", code], timeout=300)
     assert ran.exit_code == 0, ran.err
     return ran.out
 

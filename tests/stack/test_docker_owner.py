@@ -135,7 +135,7 @@ remove_strays(api)
         reaper.stdin.write("go\n")
         reaper.stdin.flush()
     for reaper in reapers:
-        reaper.communicate(timeout=60)
+        reaper.communicate(timeout=300)
         assert reaper.returncode == 0
     assert belongings(api, key) == []
 

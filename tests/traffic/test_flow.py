@@ -33,7 +33,7 @@ def running(opened: Callable[..., RunningStack]) -> RunningStack:
 def take(heard: Heard, count: int) -> list[tuple[float, Sample]]:
     """The next slices, in the order of their starts."""
     found = []
-    for start, sample in (heard.get(timeout=60) for _ in range(count)):
+    for start, sample in (heard.get(timeout=300) for _ in range(count)):
         assert isinstance(sample, Sample), sample
         found.append((start, sample))
     return sorted(found, key=lambda one: one[0])
