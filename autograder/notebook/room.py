@@ -318,6 +318,12 @@ class Room:
             self._marks.pop()  # a slider on its way
         self._marks.append(Mark(round(self._now(), 1), kind, text))
 
+    def _unsent(self) -> str:
+        """What to say where nothing could be sent for a while."""
+        if self._tally.fresh or not self._stream.trouble:
+            return ""
+        return f"No traffic can be sent: {self._stream.trouble}. If this stays, press Reset, or open the lab again."
+
     def _now(self) -> float:
         return time.monotonic() - self._zero
 
@@ -338,7 +344,8 @@ class Room:
             phase = "closed"
         # What happened is said first, marked next, and shows then: so it is read the other way round, and a frame that
         # shows something has its mark and its line in the log.
-        trouble, config, checks = self._broken or self._trouble, self._configs.now(), self._checks.now()
+        trouble = self._broken or self._trouble or self._unsent()
+        config, checks = self._configs.now(), self._checks.now()
         marks = tuple(mark for mark in tuple(self._marks) if mark.at >= at - KEPT_S)
         log = tuple(self._log)
         return Frame(

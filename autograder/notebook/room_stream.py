@@ -54,6 +54,8 @@ class Stream:
         self._closed = False
         self._cookies = Cookies()
         self._pauses = 0
+        self.trouble = ""
+        """Why the newest slice could not be sent; empty if it could."""
         self.into: RunningStack | None = None
         """The stack that is sent to now."""
 
@@ -76,7 +78,10 @@ class Stream:
         slice_s = _SLICES_S.get(running.machines.engine, _SLICE_S)
 
         def heard(start: float, what: Sample | Exception) -> None:
-            if not isinstance(what, Exception):  # that a stack is gone is for others to tell
+            if isinstance(what, Exception):
+                self.trouble = str(what)
+            elif what.fates or not flow.behind:  # a slice that was left out says nothing of those under way
+                self.trouble = ""
                 self._tally.add(start, what, slice_s)
 
         with self._lock:
@@ -86,7 +91,7 @@ class Stream:
             self.into = running
             if self._pauses:
                 return
-            self._flow = Flow(
+            flow = self._flow = Flow(
                 *(running, self.clients, self.rate, self._checkouts),
                 timeout=_TIMEOUT_S,
                 slice_s=slice_s,
@@ -94,7 +99,7 @@ class Stream:
                 seed=time.monotonic_ns(),
                 cookies=self._cookies,
             )
-            self._flow.__enter__()
+            flow.__enter__()
             self._tally.forget_judged()
 
     def stop(self) -> None:

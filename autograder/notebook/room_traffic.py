@@ -22,7 +22,8 @@ NOW_S = 2.0
 _JUDGED_S = (10.0, 30.0)
 """What is judged: so many of the last seconds; where those do not tell, as at a low rate, so many."""
 _LATE_S = 5.0
-"""What is known of is as late as the slowest answer; who is later than this does not send any more."""
+"""News of slices that are so far apart, or as far as the newest was late itself where that is more, are no news of now.
+How late a slice is told does not count: on a busy machine, with the clients in a container, it may be ten seconds."""
 _ROUNDING = 0.01
 _JUDGED_MOST = (1200, 2000)
 """Requests that are judged at most, of each; more would cost time and say no more."""
@@ -81,12 +82,16 @@ class Tally:
         self._since = 0.0
         self._newest = 0.0
         """Start of the newest slice that was told of."""
+        self._fresh_until = 0.0
+        """Until when (:func:`time.monotonic`) that is the state of things."""
 
     def add(self, start: float, sample: Sample, slice_s: float) -> None:
         """Take a slice that began at ``start``; its requests are counted in the second in which they began."""
         with self._lock:
             self._slices.append((start, sample))
             self._newest = max(self._newest, start)
+            told = time.monotonic()
+            self._fresh_until = told + max(_LATE_S, told - start)
             fates = sample.fates
             if not fates:
                 self._seconds.setdefault(int(start - self._zero), _Count())
@@ -106,6 +111,12 @@ class Tally:
             while self._slices and self._slices[0][0] < self._newest - _JUDGED_S[-1] - _LATE_S:
                 self._slices.popleft()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether what is known is of now, whether anybody sends or not."""
+        with self._lock:
+            return time.monotonic() <= self._fresh_until
+
     def forget_judged(self) -> None:
         """From now on judge only what is sent from now on: something was changed."""
         with self._lock:
@@ -116,7 +127,8 @@ class Tally:
         with self._lock:
             oldest = int(time.monotonic() - self._zero) - KEPT_S
             newest = int(self._newest - self._zero)
-            return tuple(self._seconds[at].second(at) for at in sorted(self._seconds) if oldest <= at < newest)
+            first = max(oldest, min(self._seconds, default=newest))
+            return tuple((self._seconds.get(at) or _Count()).second(at) for at in range(first, newest))
 
     def answered_since(self, when: float) -> Counter[str]:
         """Good answers by server to what was sent since ``when`` (:func:`time.monotonic`), of the last seconds."""
@@ -141,7 +153,7 @@ class Tally:
     def _last(self, seconds: float, since: float = 0.0) -> list[Sample]:
         """Slices of so many seconds up to the newest that is known of; none if that is long ago."""
         with self._lock:
-            if self._newest < time.monotonic() - _LATE_S:
+            if time.monotonic() > self._fresh_until:
                 return []
             after = max(self._newest - seconds + _ROUNDING, since)
             return [sample for start, sample in self._slices if start >= after]

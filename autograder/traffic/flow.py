@@ -75,6 +75,9 @@ class Flow:
         self._slice_s, self._hear = slice_s, hear
         self._ahead_s = _AHEAD_S.get(running.machines.engine, _FAR_AHEAD_S)
         self._cookies = cookies or Cookies()
+        self.behind = False
+        """Whether the slice told last was left out because the machine cannot keep up: nothing of it was sent, and
+        earlier ones are still to be told."""
         self._slices: queue.Queue[queue.Queue[Sample | Exception] | None] = queue.Queue()
         self._ending = threading.Event()
         self._conductor = threading.Thread(target=self._conduct, name="flow", daemon=True)
@@ -128,7 +131,8 @@ class Flow:
             # Whole requests, those that are due in this slice; the next slice goes on where this one ends.
             due = math.ceil((begins + self._slice_s - first) * rate - _ROUNDING)
             senders = [one for one in senders if one.is_alive()]
-            if len(senders) > self._timeout / self._slice_s + _SPARE:
+            self.behind = len(senders) > self._timeout / self._slice_s + _SPARE
+            if self.behind:
                 due, first = 0, begins + self._slice_s
             requests = self._population.shop(max(0, due), self._seed + number, self._checkouts)
             sender = self._slice(requests, rate, start + (first if requests else begins))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from autograder.stack.running import RunningStack
     from autograder.traffic.clients import Population, Request
 
+_BEGINS_S = 20.0
+"""How long the clients node may take to begin, on a busy machine: on some engines it needs a new interpreter."""
+
 # Named by import, not by word: so it is compiled here, where the outcome can be kept, and not anew at every call.
 _FUNCTION = f"{load.__name__}:{load.run.__name__}"
 
@@ -77,7 +80,7 @@ def send(
         "start": start,
         "timeout": timeout,
     }
-    patience = timeout * 2 + (len(requests) / rate if rate else len(requests) * timeout / concurrency)
+    patience = _BEGINS_S + timeout * 2 + (len(requests) / rate if rate else len(requests) * timeout / concurrency)
     reply = running.machines.call(CLIENTS, _FUNCTION, payload, timeout=patience)
     if cookies is not None:
         for client in used:

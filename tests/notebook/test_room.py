@@ -235,6 +235,21 @@ def test_a_stack_that_died_is_told_and_started_anew(lab: LabSession) -> None:
     assert (lab.folder / "conf/nginx.conf.mine").read_bytes() == MENDED
 
 
+@pytest.mark.docker
+def test_in_containers_a_change_shows_and_is_undone(tmp_path: Path) -> None:
+    with lab_open(tmp_path, engine="docker") as lab:
+        assert lab.send(requests=100).sample.shares()["app4"] == 0.4
+        room = lab.room
+        until(room, lambda frame: 0.3 < frame.observed.get("app4", 0) < 0.5)
+        (tmp_path / "conf/nginx.conf").write_bytes(MENDED.replace(b"server app1:8080 ", b"server app1:8080 weight=99 "))
+        lab.apply()
+        assert until(room, lambda frame: frame.verdict.startswith("concentrated")).observed["app1"] > 0.8
+        lab.roll_back()
+        assert (tmp_path / "conf/nginx.conf").read_bytes() == MENDED
+        until(room, lambda frame: 0.3 < frame.observed.get("app4", 0) < 0.5)
+        assert [kind for kind in marks(room.frame()) if kind != "load"] == ["apply", "rollback"]
+
+
 def test_nothing_is_left_after_closing(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     with lab_open(tmp_path) as lab:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from autograder.labs.catalogue import all_labs, load_lab
+from autograder.notebook import room_traffic
 from autograder.notebook.course_pages import SITE_VARIABLE, address_of
 from autograder.notebook.logbook import Logbook
 from autograder.notebook.room_config import compared
@@ -133,6 +135,28 @@ def test_what_the_last_seconds_show_is_not_thinned_by_what_was_before() -> None:
     judged = tally.judged(FAIR, FAIR)
     assert judged.alarm
     assert judged.shares["app1"] > 0.4
+
+
+@pytest.mark.parametrize("late_s", [8.0, 60.0])
+def test_what_is_told_late_is_judged_all_the_same(late_s: float) -> None:
+    start = time.monotonic() - late_s
+    tally = Tally(start)
+    tally.add(start, sample({"app1": 96, "app4": 4}), 1.0)
+    tally.add(start + 3.0, sample({"app1": 96, "app4": 4}, first=100), 1.0)  # those between were left out
+    assert tally.judged(FAIR, FAIR).words == "concentrated: 96% on one of four servers"
+    assert tally.now().throughput == 50
+    assert [second.sent for second in tally.seconds()] == [100, 0, 0]
+
+
+def test_what_was_told_long_ago_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = Tally(time.monotonic())
+    tally.add(time.monotonic(), sample({"app1": 96, "app4": 4}), 1.0)
+    assert tally.fresh
+    awake = time.monotonic() + 30
+    monkeypatch.setattr(room_traffic, "time", SimpleNamespace(monotonic=lambda: awake))
+    assert not tally.fresh
+    assert tally.now().throughput == 0
+    assert tally.judged(FAIR, FAIR).words == "undecided: no answer yet"
 
 
 def test_a_lab_begins_with_what_one_server_alone_can_answer_even_in_part() -> None:
