@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from autograder.errors import ManyHandsError
 from autograder.guard import forward, taking_back
 from autograder.guard.alone import only_guard
+from autograder.guard.audit import AuditError
 from autograder.guard.balancer import different
 from autograder.guard.desk import Desk
 from autograder.guard.repository import RepositoryError
@@ -73,7 +74,11 @@ class Guard:
         """Be the only guard here."""
         self._lock.enter_context(only_guard(self.desk.settings.state))
         # Another one may have worked between reading and locking.
-        self.desk.state = self.desk.file.read()
+        desk = self.desk
+        desk.state = desk.file.read()
+        with contextlib.suppress(AuditError):  # who cannot write is told by the next step
+            if lost := desk.audit.lost(worked=bool(desk.state.good)):
+                desk.tell("alert", f"somebody was at the log of the guard: {lost}")
         return self
 
     def __exit__(

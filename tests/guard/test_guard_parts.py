@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from autograder.errors import ManyHandsError
 from autograder.guard.audit import AuditLog
@@ -69,6 +73,83 @@ def test_an_edited_line_with_a_new_digest_breaks_the_chain_behind_it(log: AuditL
     path.write_text("".join(f"{one}\n" for one in lines), encoding="utf-8")
     (wrong,) = log.verify()
     assert wrong.startswith(f"{path}:3: ")
+
+
+def _cut(lines: list[bytes], at: int, _: int) -> list[bytes]:
+    return lines[: at + 1] if at + 1 < len(lines) else lines[:-1]
+
+
+def _take_out(lines: list[bytes], at: int, _: int) -> list[bytes]:
+    return lines[:at] + lines[at + 1 :]
+
+
+def _swap(lines: list[bytes], at: int, other: int) -> list[bytes]:
+    other = other if other != at else (at + 1) % len(lines)
+    lines[at], lines[other] = lines[other], lines[at]
+    return lines
+
+
+def _edit(lines: list[bytes], at: int, byte: int) -> list[bytes]:
+    place = byte % len(lines[at])
+    lines[at] = lines[at][:place] + bytes([(lines[at][place] + 1 + byte) % 256 or 1]) + lines[at][place + 1 :]
+    return lines
+
+
+def _space(lines: list[bytes], at: int, _: int) -> list[bytes]:
+    lines[at] = lines[at].replace(b": ", b":  ", 1)
+    return lines
+
+
+def _again(lines: list[bytes], at: int, _: int) -> list[bytes]:
+    return [*lines[: at + 1], *lines[at:]]
+
+
+@given(
+    how=st.sampled_from([_cut, _take_out, _swap, _edit, _space, _again]),
+    count=st.integers(2, 8),
+    at=st.integers(0, 7),
+    other=st.integers(0, 254),
+)
+def test_nothing_can_be_cut_swapped_or_edited_unseen_whoever_writes_on(
+    how: Callable[[list[bytes], int, int], list[bytes]], count: int, at: int, other: int
+) -> None:
+    """Seen by who verifies; also after another guard wrote on, as nobody looked."""
+    with tempfile.TemporaryDirectory() as place:
+        log, path = AuditLog(Path(place)), Path(place) / "audit.jsonl"
+        for number in range(count):
+            log.append("alert", f"event {number}", data={"number": number})
+        lines = path.read_bytes().splitlines(keepends=True)
+        wrong = how([*lines], at % count, other % count if how is _swap else other)
+        assume(wrong != lines)
+        path.write_bytes(b"".join(wrong))
+        assert AuditLog(Path(place)).verify(), wrong
+        again = AuditLog(Path(place))
+        if how is _cut:
+            assert "were cut off" in again.lost()
+        again.append("alert", "on")
+        assert again.lost() == ""  # told once
+        assert again.verify(), path.read_bytes()
+
+
+def test_a_head_or_a_whole_log_that_is_gone_is_seen_for_good(log: AuditLog, tmp_path: Path) -> None:
+    (tmp_path / "audit.head").unlink()
+    again = AuditLog(tmp_path)
+    assert "the head of the log is gone" in again.lost()
+    again.append("alert", "on")
+    assert (again.lost(), len(again.verify())) == ("", 1)
+    for path in (tmp_path / "audit.head", tmp_path / "audit.jsonl"):
+        path.unlink()
+    assert (log.lost(), log.verify()) == ("", ())  # as where nobody ever wrote
+    assert "the log is gone" in log.lost(worked=True)
+
+
+def test_a_line_that_the_head_was_not_told_of_before_the_machine_stopped_is_well(log: AuditLog, tmp_path: Path) -> None:
+    before = (tmp_path / "audit.head").read_bytes()
+    log.append("alert", "the last one")
+    (tmp_path / "audit.head").write_bytes(before)
+    again = AuditLog(tmp_path)
+    again.append("alert", "on")
+    assert (again.lost(), again.verify(), len(again.events())) == ("", (), 7)
 
 
 def test_half_a_line_is_taken_away_and_said(log: AuditLog, tmp_path: Path) -> None:
