@@ -230,7 +230,7 @@ def report(table: Table) -> str:
 
 def _cells(row: Row, versions: Mapping[str, str]) -> list[tuple[str, ...]]:
     ours = f"{'observed' if row.observed else '-'} / {'read' if row.static else '-'}"
-    theirs = [{True: "something", False: "-"}.get(row.peers.get(peer, None), "") for peer in versions]  # type: ignore[arg-type]
+    theirs = [{True: "something", False: "-"}.get(row.peers.get(peer, None), "") for peer in versions]  # type: ignore[arg-type]  # None is a fine key to look for
     found = []
     for number, claim in enumerate(row.claims):
         first = not number

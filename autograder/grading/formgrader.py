@@ -63,13 +63,13 @@ def press(home: str, step: str, arguments: tuple[str, ...]) -> dict[str, Any]:
 _OTHER = _Other()
 
 
-class _Button(BaseApiHandler):  # type: ignore[misc]
+class _Button(BaseApiHandler):  # type: ignore[misc]  # nbgrader has no types
     def initialize(self, step: str) -> None:
         self._step = step
 
     @web.authenticated
-    @check_xsrf  # type: ignore[untyped-decorator]
-    @check_notebook_dir  # type: ignore[untyped-decorator]
+    @check_xsrf  # type: ignore[untyped-decorator]  # nbgrader's
+    @check_notebook_dir  # type: ignore[untyped-decorator]  # nbgrader's
     async def post(self, *arguments: str) -> None:
         home = Path(self.coursedir.root).parent
         answer = await _OTHER.press(str(home), self._step, arguments)

@@ -15,7 +15,7 @@ from autograder.errors import ManyHandsError
 from autograder.grading.own_copy import copy_for
 
 
-class Fetch(ExchangeFetchAssignment):  # type: ignore[misc]
+class Fetch(ExchangeFetchAssignment):  # type: ignore[misc]  # nbgrader has no types
     """nbgrader's fetch, of the lab as this student has it. What is there already is never overwritten."""
 
     def do_copy(self, src: str, dest: str) -> None:

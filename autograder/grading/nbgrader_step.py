@@ -15,7 +15,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-import bleach  # type: ignore[import-untyped]
+import bleach
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
@@ -54,7 +54,7 @@ _TAGS = frozenset(
 """What Markdown makes, and nothing that acts."""
 
 
-def before_autograde(*, assignment: str, student: str, notebooks: list[str], **_: Any) -> None:  # noqa: ARG001
+def before_autograde(*, assignment: str, student: str, notebooks: list[str], **_: Any) -> None:  # noqa: ARG001 - nbgrader's signature
     """Put the submission in order, have nbgrader convert the lab's notebook only, and let nobody else write meanwhile.
 
     nbgrader calls it before it copies anything of a submission. ``student`` may be a pattern there; the folder is told
@@ -70,7 +70,7 @@ def before_autograde(*, assignment: str, student: str, notebooks: list[str], **_
     notebooks[:] = [str(folder / f"{folder.name}.ipynb")]
 
 
-def after_autograde(*, assignment: str, student: str, notebooks: list[str], **_: Any) -> None:  # noqa: ARG001
+def after_autograde(*, assignment: str, student: str, notebooks: list[str], **_: Any) -> None:  # noqa: ARG001 - nbgrader's signature
     """Note which record the grade is from, whoever had it written. nbgrader calls it when all is written."""
     folder = Path(notebooks[0]).parent
     record, submission = _under_way.pop((folder.parent.name, folder.name))
@@ -81,7 +81,7 @@ def after_autograde(*, assignment: str, student: str, notebooks: list[str], **_:
         end_writing(places)
 
 
-class Collect(ExchangeCollect):  # type: ignore[misc]
+class Collect(ExchangeCollect):  # type: ignore[misc]  # nbgrader has no types
     """nbgrader's collect, for an inbound folder anybody may write to.
 
     Follows no link, takes plain files within limits, and steps over a submission whose name or contents would stop it.
@@ -132,7 +132,7 @@ class SubmissionExporter(NotebookExporter):
         return notebook, resources
 
 
-class PutInOrder(NbGraderPreprocessor):  # type: ignore[misc]
+class PutInOrder(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
     """Sanitizing: the released notebook, with the learner's words in their places.
 
     Stands for nbgrader's ClearOutput, DeduplicateIds, OverwriteKernelspec and OverwriteCells, which trust the submitted
@@ -148,7 +148,7 @@ class PutInOrder(NbGraderPreprocessor):  # type: ignore[misc]
         return put_in_order(nb, released), resources
 
 
-class ExaminerPreprocessor(NbGraderPreprocessor):  # type: ignore[misc]
+class ExaminerPreprocessor(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
     """In the place of ``Execute``: each grade cell gets its check's score and evidence as output.
 
     The verdicts come from the record of the submission, or are made now. When we fail, this raises, and nbgrader writes
@@ -194,7 +194,7 @@ class ExaminerPreprocessor(NbGraderPreprocessor):  # type: ignore[misc]
         return nb, resources
 
 
-class SaveVerdicts(SaveAutoGrades):  # type: ignore[misc]
+class SaveVerdicts(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
     """nbgrader's own SaveAutoGrades; a grade cell without a check waits for the instructor."""
 
     def _add_score(self, cell: Any, resources: Any) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from autograder.grading.settings import nbgrader_settings
 
-c = get_config()  # noqa: F821
+c = get_config()  # noqa: F821 - traitlets puts it there
 for section, values in nbgrader_settings(Path(__file__).resolve().parent.parent).items():
     for name, value in values.items():
         setattr(c[section], name, value)

@@ -182,7 +182,7 @@ def _settle_notebook(folder: Path, notebook: str, blank: Path) -> None:
 
 def _settle_timestamp(folder: Path) -> None:
     """A time that nbgrader cannot read stops it; without the file it grades."""
-    from dateutil import parser  # type: ignore[import-untyped]
+    from dateutil import parser
 
     try:
         parser.parse(read_plain(folder, _TIMESTAMP, 200).decode("ascii"))

@@ -1,4 +1,4 @@
 """From samples to verdicts: pure functions, no side effects.
 
-May import the data of traffic (sample.py). Start reading at :mod:`autograder.judge.spread`.
+May import the data of traffic (sample.py) and nothing else of ours. Start reading at :mod:`autograder.judge.spread`.
 """

@@ -1,4 +1,4 @@
 """Labs: loading them, the checks they may name, the examiner that answers a check, and hints.
 
-May import the floors below: stack, traffic, judge, mistakes. Start reading at :mod:`autograder.labs.examiner`.
+May import guard and what is below. Start reading at :mod:`autograder.labs.examiner`.
 """

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)  # the pipe is the one thing that ends this process
     adopt_orphans()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_in_child)  # no threads here
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_in_child)  # noqa: PLW1509 - no threads here
     handle = os.pidfd_open(child.pid)
     ready, _, _ = select.select([leash, handle], [], [])
     if leash in ready:

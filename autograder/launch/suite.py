@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _PARTS: dict[str, list[list[str]]] = {
-    "lint": [["ruff", "check", "--quiet", "."], ["ruff", "format", "--check", "--quiet", "."]],
+    "lint": [
+        ["ruff", "check", "--quiet", "."],
+        ["ruff", "format", "--check", "--quiet", "."],
+        ["vulture"],  # code nobody calls
+        ["deptry", "."],  # dependencies nobody names, or nobody uses
+    ],
     "types": [["mypy", "--strict", "autograder"]],
     "unit": [["pytest", "-n", "auto", "--dist", "loadgroup", "--durations", "30"]],
 }

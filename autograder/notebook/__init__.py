@@ -1,7 +1,6 @@
 """What a learner imports in JupyterLab: ``from autograder.notebook import open_lab``.
 
-May import everything below: stack, traffic, judge, mistakes, labs. Start reading at
-:mod:`autograder.notebook.session`.
+May import grading and what is below. Start reading at :mod:`autograder.notebook.session`.
 """
 
 from autograder.notebook.opening import open_lab

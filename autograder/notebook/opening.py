@@ -65,7 +65,7 @@ def _show(room: Room) -> None:
     except ImportError as error:
         print(f"The control room cannot be shown here ({error}); lab.send() and the others work as well.")
         return
-    display(Panel(room))  # type: ignore[no-untyped-call]
+    display(Panel(room))  # type: ignore[no-untyped-call]  # IPython's display has no types
 
 
 def _speak_plainly() -> None:

@@ -1,5 +1,5 @@
 """The ground floor: a web stack that can be started, broken, reloaded, observed and thrown away.
 
-Imports nothing of ours but :mod:`autograder.errors`. Start reading at :mod:`autograder.stack.model` (what a
-stack is), then :mod:`autograder.stack.running` (what can be done to one).
+May import nothing of ours but :mod:`autograder.errors` and :mod:`autograder.durable`. Start reading at
+:mod:`autograder.stack.model` (what a stack is), then :mod:`autograder.stack.running` (what can be done to one).
 """

@@ -210,7 +210,7 @@ def _base_from_packages(api: Any) -> None:
             remedy=f"run once: sudo {shlex.quote(str(script))}",
         )
     _say("making the base image from Debian packages (about half a minute, once)")
-    making = subprocess.run([script, "--stdout"], capture_output=True)
+    making = subprocess.run([script, "--stdout"], capture_output=True, check=False)
     if making.returncode:
         raise EngineError(
             "the base image could not be made from Debian packages",

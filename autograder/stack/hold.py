@@ -66,8 +66,8 @@ def _add_accounts(accounts: list[str]) -> None:
 
 def _make_folders(folders: list[str]) -> None:
     for folder in folders:
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        os.chmod(folder, 0o777)  # noqa: PTH101
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - the same
+        os.chmod(folder, 0o777)  # noqa: PTH101 - the same
 
 
 if __name__ == "__main__":

@@ -25,4 +25,4 @@ def run(work: Coroutine[object, object, Result]) -> Result:
 def prepare() -> None:
     """Load what :func:`run` needs, before processes fork that will call it: they share the memory and the time."""
     with contextlib.suppress(ImportError):
-        import uvloop  # noqa: F401
+        import uvloop  # noqa: F401 - loaded, not used

@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dnslib import AAAA, EDNS0, QTYPE, RCODE, RR, SRV, A, DNSRecord  # type: ignore[import-untyped]
+from dnslib import AAAA, EDNS0, QTYPE, RCODE, RR, SRV, A, DNSRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

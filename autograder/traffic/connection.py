@@ -193,7 +193,7 @@ class OneByOne(Connection):
 
     def __init__(self, owner: Owner, client: int) -> None:
         super().__init__(owner, client)
-        self._make: type[Answer] | type[Line] = Line if owner.job.protocol == "tcp" else Answer
+        self._make: type[Answer | Line] = Line if owner.job.protocol == "tcp" else Answer
         self._number = _NONE
         self._used = False
         self._silent = True

@@ -140,7 +140,7 @@ def test(
     *arguments: Rest,
     only: Annotated[Literal["lint", "types", "unit"] | None, Parameter(help="Run this part only.")] = None,
 ) -> int:
-    """Check Many Hands itself: ruff, mypy --strict, then pytest in parallel.
+    """Check Many Hands itself: ruff, vulture, deptry, mypy --strict, then pytest in parallel.
 
     All parts run, also when one fails; the exit code is the worst one. Arguments are pytest's, and with them only
     pytest runs.

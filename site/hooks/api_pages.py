@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -23,15 +24,15 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # `mkdocs build` may be run by itself
 
 FOLDER = "reference/api"
-FLOORS = (
-    "errors", "durable", "stack", "traffic", "judge", "mistakes", "inspect", "guard", "labs", "grading", "notebook",
-    "launch", "bench",
-)  # fmt: skip
+_CONTRACT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
+FLOORS = tuple(floor for floor in reversed(_CONTRACT["layers"]) if floor not in ("verbs", "cli", "__main__"))
 """Ground first. What the verbs above them take, ``./manyhands VERB --help`` says."""
 ENTRY = "MISTAKE"
 """A module of ``mistakes`` that has one is an entry of the catalogue: its page is in the field guide."""
 _WIDE = 100
 _ROLE = re.compile(r":[a-z]+:`~?([^`]+)`")
+_SENTENCES = re.compile(r"(?:[^\W\d_`][^\n]*|`[^\n]*)(?:\n(?![ \t#>|:=*+-]|\d+[.)])[^\n]+)*\n?")
+"""A paragraph with nothing else in it: no list, heading, block, or second paragraph."""
 _CODE = re.compile(r"(``.+?``|`[^`]+`)", re.DOTALL)
 
 Member = griffe.Class | griffe.Function | griffe.Attribute
@@ -65,9 +66,25 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
 @functools.cache
 def package() -> griffe.Module:
     """The whole package, parsed."""
-    loaded = griffe.load("autograder", search_paths=[str(ROOT)], docstring_parser="google", allow_inspection=False)
-    assert isinstance(loaded, griffe.Module)
-    return loaded
+    return _parsed(ROOT / "autograder", None)
+
+
+def _parsed(path: Path, parent: griffe.Module | None) -> griffe.Module:
+    """A module or a package, with what is in it; entries of the catalogue and what is private are not even read."""
+    file = path / "__init__.py" if path.is_dir() else path
+    module = griffe.visit(path.stem, file, file.read_text(encoding="utf-8"), parent=parent)
+    for inner in sorted(path.iterdir()) if path.is_dir() else ():
+        if _is_shown(inner):
+            module.set_member(inner.stem, _parsed(inner, module))
+    return module
+
+
+def _is_shown(path: Path) -> bool:
+    if path.name.startswith("_"):
+        return False
+    if path.is_dir():
+        return (path / "__init__.py").is_file()
+    return path.suffix == ".py" and f"\n{ENTRY} = " not in path.read_text(encoding="utf-8")
 
 
 @functools.cache
@@ -77,8 +94,6 @@ def modules(floor: str) -> tuple[griffe.Module, ...]:
 
 
 def _below(module: griffe.Module) -> Iterator[griffe.Module]:
-    if ENTRY in module.members or module.name.startswith("_"):
-        return
     if public(module):
         yield module
     for inner in module.modules.values():
@@ -215,6 +230,8 @@ def _item(item: Any) -> str:
 
 
 def _html(text: str) -> str:
+    if _SENTENCES.fullmatch(text):  # most docstrings, and Markdown takes its time for each
+        return f"<p>{_CODE.sub(_as_code, escape(_ROLE.sub(r'`\1`', text), quote=False))}</p>"
     return _writer().reset().convert(_plain(text))
 
 
@@ -234,6 +251,10 @@ def _plain(text: str) -> str:
         else:
             blocks.append(_inline(block))
     return "\n\n".join(blocks)
+
+
+def _as_code(found: re.Match[str]) -> str:
+    return f"<code>{found[0].strip('`').strip()}</code>"
 
 
 def _inline(text: str) -> str:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-MARKUP = ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "fetch(", "@import", "url(")
-
-
 def put_together(frame: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     """What the page makes of a change, said again in Python."""
     after = {**frame, **change["set"]}

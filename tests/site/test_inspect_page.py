@@ -14,7 +14,6 @@ from autograder.traffic.states import STATES
 from tests.site.pages import COURSE
 
 PAGE = (COURSE / "reference/inspect.md").read_text(encoding="utf-8")
-GUIDE = "## When you mean it"
 
 
 def cells() -> set[str]:

@@ -45,7 +45,7 @@ class _Server(http.server.ThreadingHTTPServer):
 class _Files(http.server.SimpleHTTPRequestHandler):
     def __init__(self, headers: Mapping[str, str], packed: bool, *args: object, directory: str) -> None:
         self._headers, self._packed = headers, packed
-        super().__init__(*args, directory=directory)  # type: ignore[arg-type]
+        super().__init__(*args, directory=directory)  # type: ignore[arg-type]  # http.server takes them as they come
 
     def do_GET(self) -> None:
         """Send a file."""
@@ -71,5 +71,5 @@ class _Files(http.server.SimpleHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Say nothing."""

@@ -111,7 +111,7 @@ def _result(rule: str, level: str, said: str, where: Place, snippet: str = "", p
     if pool:
         location["logicalLocations"] = [{"name": text(pool), "kind": "resource"}]
     rule = text(rule)
-    same = "\0".join((rule, where.file, pool, snippet))
+    same = f"{rule}\0{where.file}\0{pool}\0{snippet}"
     return {
         "ruleId": rule,
         "level": level,

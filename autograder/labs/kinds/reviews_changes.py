@@ -78,7 +78,7 @@ def patched(text: str, diff: str, where: str) -> str:
             begins = int(hunk.group(1)) - 1
             made += lines[place:begins]
             place = begins
-        elif inside and line[:1] in ("+",):
+        elif inside and line[:1] == "+":
             made.append(line[1:])
         elif inside:
             if place >= len(lines) or lines[place] != line[1:]:

@@ -293,7 +293,7 @@ def _loads(turn: Turn) -> bool:
 def _refused(kind: str, word: str, answer: str) -> bool:
     """Whether HAProxy was asked to load what it cannot."""
     if kind == "service":
-        return word.split(" ")[0] in ("reload", "restart", "start") and not answer.startswith("0")
+        return word.partition(" ")[0] in ("reload", "restart", "start") and not answer.startswith("0")
     return kind == "master" and "Success=0" in answer
 
 

@@ -45,11 +45,6 @@ def literal(host: str) -> bool:
     return True
 
 
-def loopback(host: str) -> bool:
-    """Whether ``host`` is an address that a machine has for itself alone."""
-    return host.lower() == "localhost" or (literal(host) and ipaddress.ip_address(host).is_loopback)
-
-
 def joined(host: str, port: int) -> str:
     """``host:port`` as a config writes it."""
     if host.startswith("unix:"):

@@ -88,7 +88,7 @@ class Authority:
             .issuer_name(root.subject)
             .last_update(now - datetime.timedelta(days=1))
             .next_update(now + datetime.timedelta(days=365))
-            .sign(key, hashes.SHA256())  # type: ignore[arg-type]
+            .sign(key, hashes.SHA256())  # type: ignore[arg-type]  # trustme's keys are of a wider type
         )
         return made.public_bytes(serialization.Encoding.PEM)
 

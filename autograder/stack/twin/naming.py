@@ -98,7 +98,7 @@ def _matching(pattern: str) -> Iterator[str]:
 def _drawing(pattern: str) -> Callable[[random.Random], str]:
     """What draws texts for a pattern: most of them are found by it."""
     # The tree of a regular expression is Python's own affair; where it has moved, there are no names for patterns.
-    from re import _parser  # type: ignore[attr-defined]
+    from re import _parser  # type: ignore[attr-defined]  # not in the stubs
 
     tree: Any = _parser.parse(pattern)
     return lambda dice: "".join(_part(str(kind), told, dice) for kind, told in tree)

@@ -1,5 +1,6 @@
 """Keep what watches over a program out of the program's reach, and the program out of the kernel's odd corners."""
 
+# On a node, importing pathlib would cost more than the work.
 # ruff: noqa: PTH123
 
 from __future__ import annotations

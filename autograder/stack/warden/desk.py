@@ -5,6 +5,7 @@ which ends as a whole. So signals to process 1, and what is said to the sockets,
 by the engine, which thereby knows of every reload.
 """
 
+# On a node, importing pathlib would cost more than the work.
 # ruff: noqa: PTH101, PTH103, PTH123, PTH211
 
 from __future__ import annotations

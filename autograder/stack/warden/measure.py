@@ -1,5 +1,6 @@
 """How much a program uses, over all its processes: read from ``/proc`` of its own pid namespace."""
 
+# On a node, importing pathlib would cost more than the work.
 # ruff: noqa: PTH123, PTH208
 
 from __future__ import annotations
