@@ -84,6 +84,11 @@ def test_a_worker_in_a_container_judges_and_may_do_little_else(cluster: tuple[st
     results = dict(judge_all(1, lambda _: Task(LAB, reference, 1, checks=("spread",)), address, judge, [LAB], print))
     assert not isinstance(results[0], Exception), results[0]
     assert [verdict["outcome"] for verdict in results[0]] == ["passed"]
+    rules = load_lab("see-it-coming")
+    files = rules.read(rules.reference)
+    results = dict(judge_all(1, lambda _: Task(rules.slug, files, 1), address, judge, [rules.slug], print))
+    assert not isinstance(results[0], Exception), results[0]
+    assert {verdict["outcome"] for verdict in results[0]} == {"passed"}
 
     assert docker("exec", worker, "id", "-u") == "1000"
     rights = docker("exec", worker, "cat", "/proc/self/status")
