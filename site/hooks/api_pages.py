@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT))  # `mkdocs build` may be run by itself
 
 FOLDER = "reference/api"
 _CONTRACT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
-FLOORS = tuple(floor for floor in reversed(_CONTRACT["layers"]) if floor not in ("verbs", "cli", "__main__"))
+_NO_PAGE = ("verbs", "cli", "__main__")
+FLOORS = tuple(floor for floor in reversed(_CONTRACT["layers"]) if floor[0] != "(" and floor not in _NO_PAGE)
 """Ground first. What the verbs above them take, ``./manyhands VERB --help`` says."""
 ENTRY = "MISTAKE"
 """A module of ``mistakes`` that has one is an entry of the catalogue: its page is in the field guide."""
@@ -231,7 +232,8 @@ def _item(item: Any) -> str:
 
 def _html(text: str) -> str:
     if _SENTENCES.fullmatch(text):  # most docstrings, and Markdown takes its time for each
-        return f"<p>{_CODE.sub(_as_code, escape(_ROLE.sub(r'`\1`', text), quote=False))}</p>"
+        plain = escape(_ROLE.sub(r"`\1`", text), quote=False)
+        return f"<p>{_CODE.sub(_as_code, plain)}</p>"
     return _writer().reset().convert(_plain(text))
 
 

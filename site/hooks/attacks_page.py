@@ -11,10 +11,6 @@ from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # `mkdocs build` may be run by itself
 
-from tests.hostile.attacks import ATTACKS
-from tests.hostile.configs import CONFIGS
-from tests.hostile.mishaps import MISHAPS
-
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the two pages."""
@@ -25,6 +21,10 @@ def on_files(files: Files, config: Any) -> Files:
 
 def attacks() -> str:
     """Every attack of the corpus, as Markdown."""
+    _without_rare_formats()
+    from tests.hostile.attacks import ATTACKS
+    from tests.hostile.configs import CONFIGS
+
     number = len(ATTACKS) + len(CONFIGS)
     return f"""---
 description: >-
@@ -57,6 +57,9 @@ have their own list of attacks in `tests/hostile/test_programs.py`.
 
 def mishaps() -> str:
     """Every mishap of the corpus, as Markdown."""
+    _without_rare_formats()
+    from tests.hostile.mishaps import MISHAPS
+
     return f"""---
 description: >-
   {len(MISHAPS)} accidents of honest learners, from a copied cell to a file in the wrong folder, which cost nothing.
@@ -71,6 +74,11 @@ same work gets without the accident.*
 
 Is something missing that happened to you? Tell us: it belongs on this list.
 """
+
+
+def _without_rare_formats() -> None:
+    """Spare the build two seconds: nbformat, which the corpus uses, would prepare to check addresses by a grammar."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def _listed(entries: Iterable[Any]) -> str:

@@ -38,6 +38,7 @@ def on_page_content(html: str, page: Page, config: Any, **_: Any) -> str:
 def marked(html: str, meanings: dict[str, str], glossary: str) -> str:
     """The page with the first of each word made a link to ``glossary``, outside headings, code, links and pictures."""
     left = {term.lower(): term for term in meanings if term not in EVERYDAY}
+    pattern = _pattern(frozenset(left))
     depth = 0
     parts = TAG.split(html)
     for number, part in enumerate(parts):
@@ -46,13 +47,13 @@ def marked(html: str, meanings: dict[str, str], glossary: str) -> str:
             if name and name[2].lower() in NOT_IN:
                 depth += -1 if name[1] else 1
         elif depth == 0 and part.strip() and left:
-            parts[number] = _pattern(frozenset(left)).sub(lambda found: _link(found, left, meanings, glossary), part)
+            parts[number] = pattern.sub(lambda found: _link(found, left, meanings, glossary), part)
     return "".join(parts)
 
 
 def _link(found: re.Match[str], left: dict[str, str], meanings: dict[str, str], glossary: str) -> str:
     term = left.pop(found["term"].lower(), None)
-    if term is None:  # met a moment ago, in the same piece of text
+    if term is None:  # met before
         return found[0]
     title = entities.escape(meanings[term])
     return f'<a class="mh-term" href="{glossary}#{_anchor(term)}" title="{title}">{found[0]}</a>'
