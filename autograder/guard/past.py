@@ -21,6 +21,8 @@ TOO_MUCH, TOO_LITTLE = 1.5, 1 / 3
 UNKNOWN_EFFECT = 8.0
 """The design effect of shares, until enough slices of time were seen."""
 _SLOWER = 2.0
+_SLOWER_BY_MS = 100.0
+"""Less than that nobody feels, and a machine that only has more to do is soon twice as slow."""
 _WAITING = 10
 
 
@@ -135,12 +137,25 @@ class Past:
         whole = sum(counted)
         if self._intent.latency_ms is None and whole < ENOUGH:
             return None
-        half = next((n for n in range(len(counted)) if sum(counted[n + 1 :]) <= whole / 2), len(counted))
-        usual = LATENCY_MS[half] if whole >= ENOUGH and half < len(LATENCY_MS) else 0.0
-        if whole >= ENOUGH and half >= len(LATENCY_MS):
+        usual = _half_within(counted) if whole >= ENOUGH else 0.0
+        if math.isinf(usual):
             return None  # they cannot be told to be slower
-        slow = max(_SLOWER * usual, self._intent.latency_ms or 0.0)
+        declared = self._intent.latency_ms
+        slow = max(_SLOWER * usual, usual + _SLOWER_BY_MS if declared is None else declared)
         return next((n + 1 for n, bound in enumerate(LATENCY_MS) if bound >= slow * 0.99), None)
+
+
+def _half_within(counted: Sequence[int]) -> float:
+    """Milliseconds that half of the answers took at most, by proportion within a bucket; infinite in the last one."""
+    wanted, below = sum(counted) / 2, 0
+    for number, count in enumerate(counted):
+        if below + count >= wanted:
+            if number >= len(LATENCY_MS):
+                break
+            low = LATENCY_MS[number - 1] if number else LATENCY_MS[0] / 2
+            return float(low * (LATENCY_MS[number] / low) ** ((wanted - below) / count))
+        below += count
+    return math.inf
 
 
 def queued(window: Window) -> int:

@@ -35,6 +35,8 @@ class Traffic:
     errors: float = 0.0
     ms: float = 8.0
     queued: int = 0
+    busy: float = 1.0
+    """Answers of some looks, at random, take so many times as long: the machine has something else to do."""
 
 
 def in_turn(dice: random.Random, count: int, look: int) -> Counter[str]:
@@ -86,12 +88,13 @@ def _growing(dice: random.Random, traffic: Traffic, intent: Intent, looks: int) 
     for look in range(looks):
         # the load of a day in six seconds: half as much again, and half as much
         rate = traffic.rate * (1 + 0.5 * math.sin(look / 3))
+        ms = traffic.ms * (dice.uniform(1, traffic.busy) if traffic.busy > 1 else 1)
         for name, count in traffic.deal(dice, max(0, round(dice.gauss(rate, math.sqrt(rate)))), look).items():
             was = every[name]
             failed = sum(dice.random() < traffic.errors for _ in range(count)) if traffic.errors else 0
             latency = list(was.latency)
             for _ in range(count):
-                latency[bucket(dice.lognormvariate(math.log(traffic.ms), 0.3))] += 1
+                latency[bucket(dice.lognormvariate(math.log(ms), 0.3))] += 1
             every[name] = replace(
                 was,
                 requests=was.requests + count,
@@ -123,6 +126,12 @@ BENIGN: dict[str, Callable[[random.Random], Decision]] = {
     )[0],
     "half a per cent of errors": lambda dice: watched(dice, Traffic(in_turn), Traffic(in_turn, errors=0.004))[0],
     "half as slow again": lambda dice: watched(dice, Traffic(in_turn), Traffic(in_turn, ms=12.0))[0],
+    "twice as slow, and quick still": lambda dice: watched(dice, Traffic(in_turn, ms=16.0), Traffic(in_turn, ms=32.0))[
+        0
+    ],
+    "a machine that gets busy": lambda dice: watched(
+        dice, Traffic(in_turn, ms=16.0), Traffic(in_turn, ms=16.0, busy=6.0)
+    )[0],
 }
 INCIDENTS: dict[str, tuple[Traffic, Traffic]] = {
     "all on one server": (Traffic(in_turn), Traffic(by_chance(1, 0, 0))),
@@ -130,7 +139,8 @@ INCIDENTS: dict[str, tuple[Traffic, Traffic]] = {
     "one server gets nothing": (Traffic(in_turn), Traffic(by_chance(1, 1, 0))),
     "5 % fail": (Traffic(in_turn), Traffic(in_turn, errors=0.05)),
     "all fail": (Traffic(in_turn), Traffic(in_turn, errors=1.0)),
-    "three times as slow": (Traffic(in_turn), Traffic(in_turn, ms=24.0)),
+    "three times as slow": (Traffic(in_turn, ms=80.0), Traffic(in_turn, ms=240.0)),
+    "200 ms in place of 8": (Traffic(in_turn), Traffic(in_turn, ms=200.0)),
     "50 wait in queues": (Traffic(in_turn), Traffic(in_turn, queued=50)),
 }
 

@@ -22,6 +22,7 @@ SOON = {
     "5 % fail": (340, 640),
     "all fail": (51, 65),
     "three times as slow": (655, 860),
+    "200 ms in place of 8": (655, 860),
     "50 wait in queues": (650, 700),
 }
 """Requests: the median, and 95 %."""
@@ -173,12 +174,48 @@ def test_what_the_good_config_had_is_meant_also_where_nothing_was_counted_before
 
 def test_looks_that_are_mostly_slow_are_not_kept_however_few_they_are() -> None:
     quick, slow = [0] * len(NO_LATENCY), [0] * len(NO_LATENCY)
-    quick[bucket(8.0)], slow[bucket(80.0)] = 300, 300
+    quick[bucket(8.0)], slow[bucket(180.0)] = 300, 300
     watcher = Watcher(EVEN, window(300, 300, 300, latency=tuple(quick)))
     decision = watcher.look(window(300, 300, 300, latency=tuple(slow)), over=True)
     assert decision.kind is Kind.UNSURE
     assert "too few looks" in decision.reasons[0]
     assert MORE in decision.numbers
+
+
+def answers(milliseconds: float) -> Window:
+    """Nine hundred of them, all as quick as that."""
+    took = [0] * len(NO_LATENCY)
+    took[bucket(milliseconds)] = 900
+    return window(300, 300, 300, latency=tuple(took))
+
+
+@pytest.mark.parametrize(
+    ("before_ms", "now_ms", "declared_ms", "kind"),
+    [
+        (16, 32, None, Kind.KEEP),  # a machine that has more to do
+        (8, 90, None, Kind.KEEP),  # nobody feels it
+        (8, 180, None, Kind.REVERT),
+        (250, 380, None, Kind.KEEP),  # more than 100 ms, and not twice as long
+        (250, 700, None, Kind.REVERT),
+        (16, 45, 20.0, Kind.REVERT),  # somebody says that it matters
+        (16, 45, 60.0, Kind.KEEP),
+        (8, 180, 500.0, Kind.KEEP),
+    ],
+)
+def test_slower_is_twice_as_long_and_100_ms_longer_or_longer_than_declared(
+    before_ms: float, now_ms: float, declared_ms: float | None, kind: Kind
+) -> None:
+    watcher = Watcher(Intent(EVEN.fair, latency_ms=declared_ms), answers(before_ms))
+    decision = Decision(Kind.WATCHING)
+    for look in range(1, 21):
+        now = answers(now_ms)
+        servers = [
+            ServerCount(one.name, look * one.requests, latency=tuple(look * count for count in one.latency))
+            for one in now.servers
+        ]
+        if decision.kind is Kind.WATCHING:
+            decision = watcher.look(Window(look * 0.5, tuple(servers)), over=look == 20)
+    assert decision.kind is kind, decision
 
 
 def test_blue_and_green_change_places() -> None:
