@@ -27,9 +27,9 @@ def _balancer(at: BalancerAt, main: str) -> Balancer:
         from autograder.guard.balancers.commands import CommandBalancer
 
         return CommandBalancer(at, main)
-    from autograder.guard.balancers.local import LocalBalancer
+    from autograder.guard.balancers.process import ProcessBalancer
 
-    return LocalBalancer(at, main)
+    return ProcessBalancer(at, main)
 
 
 def hooks_of(settings: Settings) -> tuple[Hooks, ...]:

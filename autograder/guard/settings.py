@@ -13,7 +13,7 @@ from autograder.errors import ManyHandsError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = ("local", "commands")
+KINDS = ("local", "container", "commands")
 
 
 class SettingsError(ManyHandsError):
@@ -39,7 +39,10 @@ class BalancerAt:
 
     ``folder`` is where its config lies. ``pid_file`` is its master's; ``stats`` is
     HAProxy's Runtime API (a path, or ``host:port``), ``master`` its master CLI; ``access_log`` nginx's log of JSON
-    lines. The last six are commands, as lists of words; ``{folder}`` stands for a folder with the files.
+    lines. The last six are commands, as lists of words; ``{folder}`` stands for a folder with the files. Of a
+    ``container`` (its name), ``folder`` and commands are within it, and ``mount`` is the folder of this machine that
+    it has there, if it has one; paths of sockets and logs are of this machine. Without ``access_log`` its output is
+    read.
     """
 
     name: str
@@ -57,6 +60,8 @@ class BalancerAt:
     loaded: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     clear: tuple[str, ...] = ()
+    container: str = ""
+    mount: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,9 +211,11 @@ class _Reader:
 
     def complete(self, one: BalancerAt, number: int) -> None:
         """Whether a balancer of this kind has all it needs. Raises :class:`SettingsError`."""
-        needed = {"local": ("folder",), "commands": _COMMANDS}[one.kind]
-        if one.kind == "local":
-            needed += ("pid_file", "access_log") if one.proxy == "nginx" else ("stats",)
+        needed = {"local": ("folder",), "container": ("container", "folder"), "commands": _COMMANDS}[one.kind]
+        if one.kind != "commands" and one.proxy == "haproxy":
+            needed += ("stats",)
+        elif one.kind == "local":
+            needed += ("pid_file", "access_log")
         for key in needed:
             if not getattr(one, key):
                 said = f"a {one.proxy} of kind {one.kind} needs {key}"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from autograder.guard.balancers.access_log import LOG_FORMAT
-from autograder.guard.balancers.local import LocalBalancer
+from autograder.guard.balancers.process import ProcessBalancer
 from autograder.guard.counts import Window
 from autograder.guard.guardian import Guard
 from autograder.guard.repository import Repository
@@ -88,8 +88,6 @@ config = "lb/{main}"
 [[balancer]]
 name = "edge"
 proxy = "{proxy}"
-folder = "{home}/conf"
-program = "{program}"
 {how}
 [watch]
 before_s = 0
@@ -122,6 +120,14 @@ class Production:
         self._commits = 0
 
     def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _begin(self) -> None:
         (self.home / "conf").mkdir()
         (self.repo / "lb").mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch", "main")
@@ -130,23 +136,11 @@ class Production:
         text = self.config()
         self.commit(text)
         (self.home / "conf" / self.main).write_text(text, encoding="utf-8")
-        config = f"{self.home}/conf/{self.main}"
-        if self.proxy == "nginx":
-            self._start([self._nginx, "-p", f"{self.home}/", "-e", "stderr", "-c", config])
-        else:
-            pid = f"{self.home}/haproxy.pid"
-            self._start([self._haproxy, "-W", "-S", f"{self.home}/master.sock", "-p", pid, "-f", config])
-        how = (
-            f'pid_file = "{self.home}/nginx.pid"\naccess_log = "{self.home}/access.log"'
-            if self.proxy == "nginx"
-            else f'stats = "{self.home}/stats.sock"\nmaster = "{self.home}/master.sock"'
-        )
-        program = self._nginx if self.proxy == "nginx" else self._haproxy
-        toml = GUARD.format(home=self.home, main=self.main, proxy=self.proxy, program=program, how=how)
+        how = self.start_balancer()
+        toml = GUARD.format(home=self.home, main=self.main, proxy=self.proxy, how=how)
         (self.home / "guard.toml").write_text(toml, encoding="utf-8")
         for port in (18081, PORT):
             self._wait(port)
-        return self
 
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._processes):
@@ -154,6 +148,19 @@ class Production:
         for process in self._processes:
             process.wait(60)
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def start_balancer(self) -> str:
+        """Start it; what guard.toml says of it."""
+        config = f"{self.home}/conf/{self.main}"
+        if self.proxy == "nginx":
+            self._start([self._nginx, "-p", f"{self.home}/", "-e", "stderr", "-c", config])
+            how = f'pid_file = "{self.home}/nginx.pid"\naccess_log = "{self.home}/access.log"'
+        else:
+            pid = f"{self.home}/haproxy.pid"
+            self._start([self._haproxy, "-W", "-S", f"{self.home}/master.sock", "-p", pid, "-f", config])
+            how = f'stats = "{self.home}/stats.sock"\nmaster = "{self.home}/master.sock"'
+        program = self._nginx if self.proxy == "nginx" else self._haproxy
+        return f'folder = "{self.home}/conf"\nprogram = "{program}"\n{how}'
 
     def cut(self) -> None:
         """End the balancer as a power cut would."""
@@ -225,7 +232,7 @@ class Production:
         return len(counts) == 3 and max(counts) <= 66 and sum(counts) >= 170
 
 
-class Paced(LocalBalancer):
+class Paced(ProcessBalancer):
     """Each look at the counts is preceded by requests, so that it is worth the same on any machine."""
 
     def __init__(self, settings: Settings, host: str, requests: int = A_LOOK) -> None:

@@ -202,6 +202,7 @@ access_log = "/var/log/nginx/guard.log"
         ("[git]", "[intent]\nshares = 3\n[git]", 2, "text"),
         ("[git]", "[inspect]\nrun = 1\n[git]", 2, "true or false"),
         ('name = "edge"', 'name = "edge"\nkind = "ssh"', 6, "local"),
+        ('name = "edge"', 'name = "edge"\nkind = "container"', 4, "container = "),
     ],
 )
 def test_a_mistake_in_the_settings_names_its_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
@@ -218,7 +219,7 @@ def test_the_documented_settings_can_be_used(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
     (tmp_path / "guard.toml").write_text(text, encoding="utf-8")
     found = load_settings(tmp_path / "guard.toml")
-    assert [one.kind for one in found.balancers] == ["local", "local", "commands"]
+    assert [one.kind for one in found.balancers] == ["local", "container", "commands"]
     assert found.git.repo == Path("/srv/configs")
 
 

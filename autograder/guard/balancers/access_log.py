@@ -66,7 +66,7 @@ class AccessLog:
             self._at += len(data)
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
-                _count(line, tally)
+                count_line(line, tally)
 
     def _close(self) -> None:
         os.close(self._file)
@@ -78,7 +78,8 @@ class AccessLog:
             self._close()
 
 
-def _count(line: bytes, tally: Tally) -> None:
+def count_line(line: bytes, tally: Tally) -> None:
+    """Add what one line says; one that is somebody else's says nothing."""
     try:
         said = json.loads(line)
         pool, to, status, took = said["pool"], said["to"], int(said["status"]), float(said["took"])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 _MOST_BYTES = 64 << 20
+_COPY = ".many-hands-"
 
 
 def read(folder: Path, names: Collection[str]) -> dict[str, bytes]:
@@ -50,10 +51,15 @@ def write(folder: Path, files: Mapping[str, bytes], gone: Collection[str], last:
 
 
 @contextlib.contextmanager
-def tried(folder: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
-    """A copy of the folder with the files in it, to be checked; relative includes find what lies beside them."""
-    with tempfile.TemporaryDirectory(prefix="many-hands-") as place:
+def tried(folder: Path, files: Mapping[str, bytes], within: Path | None = None) -> Iterator[Path]:
+    """A copy of the folder with the files in it, to be checked; relative includes find what lies beside them.
+
+    It lies ``within`` a folder, where that can be read by whoever reads the folder.
+    """
+    with tempfile.TemporaryDirectory(prefix=_COPY, dir=within) as place:
         copy = Path(place)
+        if within is not None:
+            copy.chmod(within.stat().st_mode & 0o777)
         if folder.is_dir() and _size(folder) <= _MOST_BYTES:
             shutil.copytree(folder, copy, symlinks=True, dirs_exist_ok=True, ignore=_odd)
         for name, content in files.items():
@@ -66,10 +72,14 @@ def tried(folder: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
 
 
 def _odd(folder: str, names: list[str]) -> list[str]:
-    """Sockets and the like cannot be copied."""
+    """Sockets and the like cannot be copied; copies need not be."""
     places = {name: Path(folder) / name for name in names}
     kinds = {name: place.is_symlink() or place.is_dir() or place.is_file() for name, place in places.items()}
-    return [name for name, place in places.items() if not kinds[name] or not os.access(place, os.R_OK)]
+    return [
+        name
+        for name, place in places.items()
+        if not kinds[name] or not os.access(place, os.R_OK) or name.startswith(_COPY)
+    ]
 
 
 def _size(folder: Path) -> int:
