@@ -1,4 +1,4 @@
-"""``python -m autograder``: what ``./manyhands`` runs."""
+"""``python -m autograder``: what ``./manyhands`` runs, and the command that an installed wheel brings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import sys
 from autograder.launch import overview
 
 
-def _main() -> int:
+def main() -> int:
+    """Answer the command line; the exit code."""
     page = overview.answer(sys.argv[1:])
     if page is not None:
         print(page, end="")
         return 0
-    from autograder.cli import main
+    from autograder import cli
 
-    return main(sys.argv[1:])
+    return cli.main(sys.argv[1:])
 
 
 if __name__ == "__main__":
-    raise SystemExit(_main())
+    raise SystemExit(main())

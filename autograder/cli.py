@@ -11,6 +11,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 from autograder.errors import ManyHandsError
 from autograder.verbs import drilling, guarding, judging, keeping, learning, reporting, teaching
 from autograder.verbs.verb import app
+from autograder.whereabouts import COMMAND, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +27,10 @@ def main(words: Sequence[str]) -> int:
         result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
         return result if isinstance(result, int) else 0
     except ManyHandsError as error:
-        print(f"manyhands: {error}", file=sys.stderr)
+        print(spoken(f"manyhands: {error}"), file=sys.stderr)
         return error.exit_code
     except CycloptsError as error:
-        print(f"manyhands: {_plainly(error)}\n  next  ./manyhands --help", file=sys.stderr)
+        print(f"manyhands: {_plainly(error)}\n  next  {COMMAND} --help", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -35,7 +35,7 @@ def test_the_overview_names_every_verb(words: tuple[str, ...]) -> None:
 
 def test_the_overview_needs_nothing_installed() -> None:
     """It comes at once, because nothing but the standard library is read for it."""
-    code = "import sys; sys.argv = ['manyhands', '--help']; from autograder.__main__ import _main; _main()"
+    code = "import sys; sys.argv = ['manyhands', '--help']; from autograder.__main__ import main; main()"
     ran = subprocess.run([sys.executable, "-P", "-S", "-c", code], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, check=False)
     assert ran.returncode == 0
 

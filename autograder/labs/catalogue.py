@@ -9,10 +9,11 @@ from pathlib import Path
 from autograder.errors import nearest
 from autograder.labs.lab import Lab, Variant
 from autograder.labs.lab_file import LabError, read_lab
+from autograder.whereabouts import ROOT
 
 __all__ = ["LABS", "LabError", "all_labs", "load_lab"]
 
-LABS = Path(__file__).resolve().parents[2] / "labs"
+LABS = ROOT / "labs"
 
 
 def all_labs(folder: Path = LABS) -> tuple[Lab, ...]:

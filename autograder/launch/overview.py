@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder import __version__
+from autograder.whereabouts import spoken
 
 VERBS = {
     "up": "start the course site and JupyterLab with the labs, on this machine only",
@@ -40,7 +41,7 @@ Exit codes: 0 fine, 1 the thing judged is not, 2 it could not be judged or run.
 def answer(words: list[str]) -> str | None:
     """The overview or the version, if that is all that was asked for."""
     if words in ([], ["--help"], ["-h"], ["help"]):
-        return _PAGE.format(verbs="\n".join(f"  {verb:<9} {line}" for verb, line in VERBS.items()))
+        return spoken(_PAGE).format(verbs="\n".join(f"  {verb:<9} {line}" for verb, line in VERBS.items()))
     if words == ["--version"]:
         return f"{__version__}\n"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.errors import ManyHandsError
 from autograder.launch.places import ROOT
 from autograder.launch.ports import LOOPBACK, listen_address
+from autograder.whereabouts import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,11 +59,11 @@ def fingerprint() -> str:
     """A digest over name, size and time of change of every source file."""
     digest = hashlib.sha256()
     for source in SOURCES:
-        place = ROOT / source
+        place = PACKAGE if source == PACKAGE.name else ROOT / source
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if file.is_file() and file.suffix != ".pyc":
                 status = file.stat()
-                digest.update(f"{file.relative_to(ROOT)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+                digest.update(f"{file.relative_to(place.parent)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -136,7 +138,11 @@ def _is_fresh(folder: Path, stamp: Path) -> bool:
 def _mkdocs(folder: Path) -> None:
     command = [sys.executable, "-P", "-m", "mkdocs", "build", "--quiet"]
     command += ["--config-file", str(ROOT / "mkdocs.yml"), "--site-dir", str(folder)]
-    ran = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    # some hooks read the tests' corpus, which lies beside them
+    found = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        command, cwd=ROOT, env=found, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if ran.returncode != 0:
         raise ManyHandsError(
             "the course site could not be built",

@@ -1,4 +1,4 @@
-"""Where things are: the clone, what a user makes, and what is built from the clone."""
+"""Where things are that a user makes, and what is built for them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import os
 from pathlib import Path
 
 from autograder.errors import ManyHandsError
+from autograder.whereabouts import INSTALLED, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The clone."""
+__all__ = ["ROOT", "home", "only_in_a_clone", "site_folder"]
 
 
 def home() -> Path:
     """The folder that holds everything a user makes: ``$MANYHANDS_HOME``, or ``work/`` in the clone.
 
-    Made when missing. Raises :class:`ManyHandsError` when it cannot be written.
+    Installed from a wheel, it is ``many-hands`` in the user's own folder. Made when missing. Raises
+    :class:`ManyHandsError` when it cannot be written.
     """
     chosen = os.environ.get("MANYHANDS_HOME")
-    place = Path(chosen).expanduser().absolute() if chosen else ROOT / "work"
+    place = Path(chosen).expanduser().absolute() if chosen else _own_place()
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -28,10 +29,26 @@ def home() -> Path:
 
 
 def site_folder(home_folder: Path) -> Path:
-    """Where the built site is kept: ``build/site`` in the clone, or in the user's folder if the clone is read-only."""
+    """Where the built site is kept: ``build/site`` in the clone, or in the user's folder if it cannot be written."""
+    if INSTALLED:
+        return home_folder / ".site"
     build = ROOT / "build"
     writable = os.access(build if build.exists() else ROOT, os.W_OK | os.X_OK)
     return build / "site" if writable else home_folder / ".site"
+
+
+def only_in_a_clone(what: str) -> None:
+    """Raise :class:`ManyHandsError` if this was installed from a wheel, which has no tests, and nothing to change."""
+    if INSTALLED:
+        raise ManyHandsError(
+            f"{what} needs a clone of the repository",
+            why="an installed Many Hands has no tests, and nothing of it is meant to be changed",
+            remedy="clone the repository, and run the script at its top",
+        )
+
+
+def _own_place() -> Path:
+    return Path.home() / "many-hands" if INSTALLED else ROOT / "work"
 
 
 def _not_writable(place: Path, why: str) -> ManyHandsError:

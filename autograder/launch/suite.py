@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from autograder.launch.places import ROOT
+from autograder.launch.places import ROOT, only_in_a_clone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ _PARTS: dict[str, list[list[str]]] = {
 
 def run(arguments: Sequence[str], only: str | None, show: Callable[[str], None]) -> int:
     """Run all parts, or the one asked for; the worst exit code. Arguments go to pytest, and then only pytest runs."""
+    only_in_a_clone("test")
     given = [word for word in arguments if word != "--"]
     parts = [only] if only else ["unit"] if given else list(_PARTS)
     worst, said, began = 0, [], time.monotonic()

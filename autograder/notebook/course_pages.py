@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+from autograder.whereabouts import ROOT
 
 SITE_VARIABLE = "MANYHANDS_SITE"
 """Environment variable with the address of the course's site; ``up`` sets it for the notebooks it starts."""
-_COURSE = Path(__file__).parents[2] / "course"
+_COURSE = ROOT / "course"
 
 
 def address_of(page: str) -> str:

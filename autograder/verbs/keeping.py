@@ -64,6 +64,9 @@ def bench(
       ./manyhands bench guard --incidents 3 --benign 3
       ./manyhands bench guard --record campaign.jsonl --jobs 2 --json
     """
+    from autograder.launch.places import only_in_a_clone
+
+    only_in_a_clone("bench")
     if what == "guard":
         from autograder.bench import guarding
 

@@ -146,8 +146,9 @@ def new_lab(
       ./manyhands new-lab slow-checkout --proxy haproxy
     """
     from autograder.labs.scaffold import new_lab as write
-    from autograder.launch.places import ROOT
+    from autograder.launch.places import ROOT, only_in_a_clone
 
+    only_in_a_clone("new-lab")
     place = write(name, proxy)
     shown = place.relative_to(ROOT) if place.is_relative_to(ROOT) else place
     show(

@@ -11,11 +11,12 @@ from cyclopts import App, Parameter
 
 from autograder import __version__
 from autograder.launch.overview import VERBS
+from autograder.whereabouts import COMMAND, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-app = App(name="./manyhands", version=__version__, help_format="plaintext", help_formatter="plain")
+app = App(name=COMMAND, version=__version__, help_format="plaintext", help_formatter="plain")
 
 Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object instead.")]
 Engine = Annotated[Literal["local", "docker"], Parameter(help="Where stacks run: here in namespaces, or in Docker.")]
@@ -28,7 +29,7 @@ def verb(function: Callable[..., int]) -> Callable[..., int]:
     """Make a function a verb: its docstring is its help. The overview must have a line for it."""
     name = function.__name__.replace("_", "-")
     assert name in VERBS
-    text, _, examples = (getdoc(function) or "").partition("Examples:\n")
+    text, _, examples = spoken(getdoc(function) or "").partition("Examples:\n")
     paragraphs = "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in text.strip().split("\n\n"))
     app.command(
         function,
@@ -48,9 +49,9 @@ def programs(nginx: Path | None, haproxy: Path | None) -> dict[str, Path]:
 
 def say(line: str) -> None:
     """Tell how it goes: on stderr, so that a pipe gets the result only."""
-    print(line, file=sys.stderr, flush=True)
+    print(spoken(line), file=sys.stderr, flush=True)
 
 
 def show(line: str) -> None:
     """Print what was asked for."""
-    print(line, flush=True)
+    print(spoken(line), flush=True)

@@ -20,8 +20,9 @@ import markdown
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # `mkdocs build` may be run by itself
+sys.path.insert(0, str(Path(__file__).parents[2]))  # `mkdocs build` may be run by itself
+
+from autograder.whereabouts import PACKAGE, ROOT
 
 FOLDER = "reference/api"
 _CONTRACT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
@@ -67,7 +68,7 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
 @functools.cache
 def package() -> griffe.Module:
     """The whole package, parsed."""
-    return _parsed(ROOT / "autograder", None)
+    return _parsed(PACKAGE, None)
 
 
 def _parsed(path: Path, parent: griffe.Module | None) -> griffe.Module:

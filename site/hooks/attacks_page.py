@@ -78,7 +78,7 @@ Is something missing that happened to you? Tell us: it belongs on this list.
 
 def _without_rare_formats() -> None:
     """Spare the build two seconds: nbformat, which the corpus uses, would prepare to check addresses by a grammar."""
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: not to be imported
 
 
 def _listed(entries: Iterable[Any]) -> str:

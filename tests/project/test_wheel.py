@@ -1,0 +1,116 @@
+"""The wheel, installed where no clone is: it brings labs, pages and images, and its command works from any folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import autograder
+from autograder.labs.catalogue import all_labs
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment with the wheel in it, and the folder of somebody who uses it."""
+
+    environment: Path
+    user: Path
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command that the wheel brought, in the user's empty folder."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MANYHANDS", "PYTHON"))}
+        return subprocess.run(
+            [self.environment / "bin" / "manyhands", *words],
+            cwd=self.user,
+            env={**kept, "HOME": str(self.user)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this clone; nothing is fetched."""
+    folder = tmp_path_factory.mktemp("wheel")
+    code = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", code, folder], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return folder / ran.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The wheel in an environment of its own. What it depends on is read from the environment that runs the tests."""
+    folder = tmp_path_factory.mktemp("installed")
+    uv = [sys.executable, "-P", "-m", "uv", "--quiet", "--offline"]
+    environment, user = folder / "environment", folder / "user"
+    subprocess.run([*uv, "venv", "--no-project", "--python", sys.executable, environment], check=True)
+    python = environment / "bin" / "python"
+    subprocess.run([*uv, "pip", "install", "--python", python, "--no-deps", wheel], check=True)
+    packages = next(environment.glob("lib/python3.*/site-packages"))
+    (packages / "tests_packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    user.mkdir()
+    return Installed(environment, user)
+
+
+def test_it_brings_what_the_package_reads_beside_itself(wheel: Path) -> None:
+    held = set(zipfile.ZipFile(wheel).namelist())
+    shared = next(name for name in held if name.endswith("/mkdocs.yml")).removesuffix("mkdocs.yml")
+    tracked = subprocess.run(
+        ["git", "ls-files", "labs", "course", "site", "docker", "autograder"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\n")  # fmt: skip
+    wanted = {path for path in tracked if path and (ROOT / path).is_file()}
+    assert {path for path in wanted if path not in held and shared + path not in held} == set()
+
+
+def test_nobodys_own_files_come_along(wheel: Path) -> None:
+    strange = ("/work/", "__pycache__", ".venv", ".egg-info", "/build/")
+    assert [name for name in zipfile.ZipFile(wheel).namelist() if any(part in f"/{name}" for part in strange)] == []
+
+
+def test_it_says_its_version_and_its_own_name(installed: Installed) -> None:
+    assert installed.run("--version").stdout == f"{autograder.__version__}\n"
+    overview = installed.run()
+    assert "Usage: manyhands VERB" in overview.stdout
+    assert "./manyhands" not in overview.stdout + installed.run("inspect", "--help").stdout
+
+
+def test_it_lists_the_labs(installed: Installed) -> None:
+    listed = json.loads(installed.run("labs", "--json").stdout)["labs"]
+    assert [row["slug"] for row in listed] == [lab.slug for lab in all_labs()]
+
+
+def test_it_inspects_a_config(installed: Installed) -> None:
+    start = installed.environment / "share/many-hands/labs/spread-the-load/start/conf/nginx.conf"
+    (installed.user / "nginx.conf").write_bytes(start.read_bytes())
+    ran = installed.run("inspect", "nginx.conf", "--json")
+    assert (ran.returncode, json.loads(ran.stdout)["verdict"]) == (1, "concentrated")
+
+
+def test_it_keeps_what_a_user_makes_in_their_own_folder(installed: Installed) -> None:
+    findings = json.loads(installed.run("doctor", "--json").stdout)["findings"]
+    assert {"name": "your work", "seen": str(installed.user / "many-hands")}.items() <= next(
+        finding for finding in findings if finding["name"] == "your work"
+    ).items()
+
+
+@pytest.mark.parametrize("words", [("test",), ("bench", "stacks"), ("new-lab", "mine")])
+def test_what_needs_a_clone_says_so(installed: Installed, words: tuple[str, ...]) -> None:
+    ran = installed.run(*words)
+    assert ran.returncode == 2
+    assert "needs a clone" in ran.stderr
+    assert "Traceback" not in ran.stderr
