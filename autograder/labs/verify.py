@@ -142,14 +142,18 @@ def verify(
     seed: str = "",
     runs: int = 1,
     jobs: int = 0,
+    folders: Sequence[str] = (),
 ) -> VerifyReport:
     """Examine every folder of the labs, which are as written, and of so many variants of each; all that ``runs`` times.
 
-    ``tell`` hears a word after each. ``seed`` decides the variants; one is made up when it is empty. ``jobs`` is the
-    number of processes, 0 for one a processor.
+    ``folders`` are names of those to examine, all when empty. ``tell`` hears a word after each. ``seed`` decides the
+    variants; one is made up when it is empty. ``jobs`` is the number of processes, 0 for one a processor.
 
-    Raises :class:`LabError` for a broken ``expect.toml`` and :class:`EngineError` if the engine cannot run here.
+    Raises :class:`LabError` for a broken ``expect.toml`` or a folder that no lab has, and :class:`EngineError` if the
+    engine cannot run here.
     """
+    for folder in folders:
+        _look_for(folder, labs)
     seed = (seed or secrets.token_hex(4)) if variants else ""
     proofs = [_rules_proof(lab) for lab in labs if lab.rules is not None and faults_of(lab)]
     tasks = [
@@ -157,6 +161,7 @@ def verify(
         for lab in labs
         for version in (lab, *_variants(lab, seed, variants))
         for expected in expectations(version)
+        if not folders or expected.name in folders
         for run in range(1, runs + 1)
     ]
     for done, proof in enumerate(_all(tasks, min(jobs or os.cpu_count() or 1, len(tasks) or 1)), 1):
@@ -164,6 +169,17 @@ def verify(
         if tell:
             tell(f"{done}/{len(tasks)}  {proof.lab}: {proof.kind} {proof.name} {proof.variant}".rstrip())
     return VerifyReport(engine, tuple(proofs), seed)
+
+
+def _look_for(folder: str, labs: Sequence[Lab]) -> None:
+    known = sorted({expected.name for lab in labs for expected in expectations(lab)})
+    if folder not in known:
+        raise LabError(
+            f"there is no folder {folder!r} to examine",
+            where=", ".join(str(lab.folder) for lab in labs[:3]),
+            why=f"there are {', '.join(known)}",
+            remedy="name one of them, or none for all",
+        )
 
 
 def _variants(lab: Lab, seed: str, number: int) -> Iterator[Lab]:

@@ -27,6 +27,10 @@ def verify(
     seed: Annotated[str, Parameter(show_default=False, help="What the variants are drawn from (a new one).")] = "",
     runs: Annotated[int, Parameter(help="Examine every folder so often, to find what is not always the same.")] = 1,
     jobs: Annotated[int, Parameter(help="Processes that examine; 0 is one for each processor.")] = 0,
+    folder: Annotated[
+        tuple[str, ...],
+        Parameter(negative="", show_default=False, help="Only this folder; may be given again."),
+    ] = (),
     engine: Engine = "local",
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
@@ -38,6 +42,7 @@ def verify(
     Examples:
       ./manyhands verify
       ./manyhands verify spread-the-load --engine docker
+      ./manyhands verify spread-the-load --folder start --folder reference
       ./manyhands verify spread-the-load --variants 10 --seed monday
       ./manyhands verify --runs 20 --json
     """
@@ -52,7 +57,7 @@ def verify(
         )
     chosen = tuple(load_lab(slug) for slug in lab) or all_labs()
     tell = say if sys.stderr.isatty() else None
-    report = prove(chosen, engine, tell, variants=variants, seed=seed, runs=runs, jobs=jobs)
+    report = prove(chosen, engine, tell, variants=variants, seed=seed, runs=runs, jobs=jobs, folders=folder)
     show(json.dumps(report.to_dict(), indent=2) if json_ else report.table())
     return report.exit_code
 

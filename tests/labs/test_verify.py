@@ -6,7 +6,9 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from autograder.labs.catalogue import LABS, load_lab
+import pytest
+
+from autograder.labs.catalogue import LABS, LabError, load_lab
 from autograder.labs.verify import Proof, VerifyReport, expectations, verify
 from tests.labs.test_variants import PLAIN, SLUG
 
@@ -79,3 +81,12 @@ def test_one_look_at_the_plain_lab_needs_no_column_and_no_count() -> None:
     assert VerifyReport("local", (GOOD,)).table().splitlines()[1:] == [
         "  wrong     name     1/2  ✓✗   0.5 s  weight-skew"
     ]
+
+
+def test_one_folder_alone_and_a_name_that_no_lab_has(tmp_path: Path) -> None:
+    shutil.copytree(LABS / SLUG, tmp_path / SLUG, ignore=shutil.ignore_patterns("other-ways", "wrong"))
+    (tmp_path / SLUG / "lab.toml").write_text(SMALL, encoding="utf-8")
+    lab = load_lab(SLUG, folder=tmp_path)
+    assert [proof.name for proof in verify([lab], jobs=1, folders=["reference"]).proofs] == ["reference"]
+    with pytest.raises(LabError, match=r"no folder 'strat'.*\n.*reference, start"):
+        verify([lab], folders=["strat"])

@@ -192,9 +192,9 @@ def test_the_desk_knows_itself_and_has_a_sandbox(desk: Desk) -> None:
 @pytest.mark.docker
 @pytest.mark.slow
 def test_a_lab_proves_itself_in_the_desk(desk: Desk) -> None:
-    ran = desk.run("verify", "spread-the-load", "--json")
+    ran = desk.run("verify", "spread-the-load", "--folder", "start", "--folder", "reference", "--json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert json.loads(ran.stdout)
+    assert [proof["name"] for proof in json.loads(ran.stdout)["proofs"]] == ["start", "reference"]
 
 
 @pytest.mark.docker
