@@ -13,7 +13,7 @@ from autograder.launch.places import ROOT, only_in_a_clone
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_PARTS: dict[str, list[list[str]]] = {
+PARTS: dict[str, list[list[str]]] = {
     "lint": [
         ["ruff", "check", "--quiet", "."],
         ["ruff", "format", "--check", "--quiet", "."],
@@ -29,14 +29,14 @@ def run(arguments: Sequence[str], only: str | None, show: Callable[[str], None])
     """Run all parts, or the one asked for; the worst exit code. Arguments go to pytest, and then only pytest runs."""
     only_in_a_clone("test")
     given = [word for word in arguments if word != "--"]
-    parts = [only] if only else ["unit"] if given else list(_PARTS)
+    parts = [only] if only else ["unit"] if given else list(PARTS)
     worst, said, began = 0, [], time.monotonic()
     # pytest-xdist counts cores that are real; the tests wait for processes half of their time, so begin one more
     workers = str(len(os.sched_getaffinity(0)) + 1)
     environment = {"PYTEST_XDIST_AUTO_NUM_WORKERS": workers, **os.environ}
     for part in parts:
         codes = []
-        for words in _PARTS[part]:
+        for words in PARTS[part]:
             command = [*words, *given] if part == "unit" else words
             show(f"— {' '.join(command)}")
             ran = subprocess.run([sys.executable, "-P", "-m", *command], cwd=ROOT, env=environment, check=False)
