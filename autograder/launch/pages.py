@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,14 +26,30 @@ if TYPE_CHECKING:
 
 SOURCES = ("mkdocs.yml", "course", "site", "labs", "autograder", "tests/hostile")
 """What pages are made from; generated pages read the labs, the whole package, and the corpus of attacks."""
+_LOOK_S = 0.1
+"""How often a build looks whether it is still wanted."""
 
 
-def build(folder: Path, say: Callable[[str], None]) -> None:
-    """Make ``folder`` hold the built site; nothing is done when it already does.
+@contextmanager
+def building(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Make ``folder`` hold the built site while the block runs; nothing is done when it already does.
 
-    The new site is built beside the old one and takes its place whole. Raises :class:`ManyHandsError` with what
-    MkDocs said when it cannot be built.
+    At the end of the block the site is there. It is built beside the old one and takes its place whole. A block that
+    fails ends the build, and the old site stays. Raises :class:`ManyHandsError` with what MkDocs said when it cannot
+    be built.
     """
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, "site") as beside:
+        built = beside.submit(_build, folder, say, stop)
+        try:
+            yield
+        except BaseException:
+            stop.set()
+            raise
+        built.result()
+
+
+def _build(folder: Path, say: Callable[[str], None], stop: threading.Event) -> None:
     stamp = folder.with_name(folder.name + ".stamp")
     if _is_fresh(folder, stamp):
         return
@@ -45,7 +62,8 @@ def build(folder: Path, say: Callable[[str], None]) -> None:
         sources = fingerprint()
         new, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
         shutil.rmtree(new, ignore_errors=True)
-        _mkdocs(new)
+        if not _mkdocs(new, stop):
+            return
         stamp.unlink(missing_ok=True)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
@@ -135,18 +153,30 @@ def _is_fresh(folder: Path, stamp: Path) -> bool:
     return folder.is_dir() and stamp.is_file() and stamp.read_text() == fingerprint()
 
 
-def _mkdocs(folder: Path) -> None:
+def _mkdocs(folder: Path, stop: threading.Event) -> bool:
+    """Build into ``folder``; False if it was ended before."""
     command = [sys.executable, "-P", "-m", "mkdocs", "build", "--quiet"]
     command += ["--config-file", str(ROOT / "mkdocs.yml"), "--site-dir", str(folder)]
     # some hooks read the tests' corpus, which lies beside them
     found = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(
-        command, cwd=ROOT, env=found, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=ROOT, env=found, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+    ) as ran:
+        while True:
+            try:
+                out, err = ran.communicate(timeout=_LOOK_S)
+                break
+            except subprocess.TimeoutExpired:
+                if stop.is_set():
+                    ran.kill()
+    if stop.is_set():
+        return False
     if ran.returncode != 0:
         raise ManyHandsError(
             "the course site could not be built",
             where="mkdocs.yml",
-            why=(ran.stderr or ran.stdout).strip()[-2000:],
+            why=(err or out).strip()[-2000:],
             remedy="mend the page it names, then run this again",
         )
+    return True

@@ -78,9 +78,9 @@ def _run(
     say("laying out the labs…")
     jupyter.prepare(home)
     jupyter.forget_servers(home)
-    prepare_class(home, progress=say, seed=wishes.seed)
     folder = site_folder(home)
-    pages.build(folder, say)
+    with pages.building(folder, say):  # it takes as long as nbgrader does, and there is more than one processor
+        prepare_class(home, progress=say, seed=wishes.seed)
     token = secrets.token_urlsafe(24)
     with pages.serve(folder, port_site, lambda: jupyter.address(home)) as site:
         lablist.write(home, all_labs(), site)
