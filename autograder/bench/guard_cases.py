@@ -21,13 +21,17 @@ _INTENDED = "# manyhands: intended"
 
 @dataclass(frozen=True)
 class Change:
-    """One change: two versions of a config. ``bad`` tells that it must be taken back; ``kind`` is what it is called."""
+    """One change: two versions of a config. ``bad`` tells that it must be taken back; ``kind`` is what it is called.
+
+    With two ``balancers``, the first gets it alone, and the second is the comparison.
+    """
 
     proxy: str
     kind: str
     bad: bool
     before: str
     after: str
+    balancers: int = 1
 
 
 @dataclass
@@ -58,7 +62,13 @@ def draw(seed: int, number: int, bad: bool) -> Change:
     draft = _draft(proxy, dice)
     edits[kind](draft, dice)
     after = _written(proxy, draft)
-    return Change(proxy, kind, bad, before, after if after != before else f"# looked through\n{after}")
+    after = after if after != before else f"# looked through\n{after}"
+    return Change(proxy, kind, bad, before, after, balancers(number))
+
+
+def balancers(number: int) -> int:
+    """How many balancers the change of that number is for: two in a third of all fives of changes."""
+    return 1 if number // 5 % 3 else 2
 
 
 def kinds(proxy: str, bad: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -11,21 +12,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.bench.guard_apart import guarded_apart
 from autograder.errors import ManyHandsError
 from autograder.guard.balancers.stack import StackBalancer
 from autograder.guard.guardian import Guard
 from autograder.guard.settings import Git, Look, Settings, Watch
 from autograder.guard.state import Step
 from autograder.judge.spread import Spread, judge_spread
-from autograder.stack.model import Balancer, Server, Stack
+from autograder.stack.model import Balancer, Door, Server, Stack
 from autograder.stack.running import open_stack
 from autograder.traffic.clients import population
 from autograder.traffic.flow import Flow
 from autograder.traffic.send import send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from autograder.bench.guard_apart import Blow
     from autograder.bench.guard_cases import Change
     from autograder.guard.guardian import Outcome
     from autograder.stack.running import RunningStack
@@ -36,9 +39,8 @@ RATE = 200.0
 WATCH = Watch(before_s=2.0, canary_s=2.0, window_s=4.0, recover_s=6.0, every_s=0.2)
 """Short: what takes a watch of minutes in production is decided by as many requests here."""
 SERVERS = tuple(Server(f"app{n}", workers=16, service_ms=20.0, page_ms=2.0, queue=400) for n in range(1, 5))
-_SLICE_S = 0.1
+_SLICE_REQUESTS = 20
 _AFTERWARDS = 300
-_RESUMES = 3
 
 
 class Killed(BaseException):
@@ -52,7 +54,8 @@ class Played:
     ``outcome`` is the guard's word (:class:`~autograder.guard.guardian.Outcome`). ``restore_s`` are the seconds from
     when the change ran until the good version ran again. ``well`` says that afterwards the right config ran,
     traffic was spread and nothing failed; ``stuck`` that the guard was left unable to go on. ``lost`` are requests
-    that failed while the guard worked at a benign change, of ``requests``. ``killed`` is where it was killed.
+    that failed while the guard worked at a benign change, of ``requests``. ``killed`` is where it was killed, and
+    ``balancers`` how many got the change.
     """
 
     number: int
@@ -68,6 +71,7 @@ class Played:
     well: bool = False
     stuck: str = ""
     killed: str = ""
+    balancers: int = 1
 
     @property
     def right(self) -> bool:
@@ -109,11 +113,22 @@ class _Clock:
             self._kill, self.killed = None, f"{step} {phase}"
             raise Killed
 
+    @property
+    def restored(self) -> float:
+        """Seconds from when the change ran anywhere until the good version ran everywhere again."""
+        ran = self.done.get(Step.CANARY) or self.done.get(Step.REST) or self.begun.get(Step.REST, 0.0)
+        return round(self.done.get(Step.RESTORE, 0.0) - ran, 2)
 
-def play(number: int, change: Change, kill: tuple[Step, str] | None = None) -> Played:
-    """Let the guard take in one change, and look at what it did. ``kill`` is a step, and ``begun`` or ``done``."""
+
+def play(number: int, change: Change, kill: tuple[Step, str] | None = None, blows: Sequence[Blow] = ()) -> Played:
+    """Let the guard take in one change, and look at what it did.
+
+    ``kill`` is a step, and ``begun`` or ``done``: there the guard ends within this process, as if it had been killed.
+    With ``blows`` it is a process of its own, which gets a real kill -9 at each of them that it comes by.
+    """
     with tempfile.TemporaryDirectory(prefix="manyhands-campaign-") as scratch:
-        stack = Stack("shop", (Balancer("balancer", change.proxy),), SERVERS)
+        names = ("balancer", "beside")[: change.balancers]
+        stack = Stack("shop", tuple(Balancer(name, change.proxy) for name in names), SERVERS)
         repository = _Repository(Path(scratch) / "repository", stack.balancer.config)
         repository.commit(change.before, "What runs")
         settings = Settings(
@@ -125,33 +140,35 @@ def play(number: int, change: Change, kill: tuple[Step, str] | None = None) -> P
             inspect=Look(run=False),
         )
         with open_stack(stack) as running:
-            applied = running.apply({stack.balancer.config: change.before.encode()})
-            if not applied.ok:
-                raise ManyHandsError(f"the balancer refuses a config of the campaign: {applied.faults[0]}")
-            return _guarded(number, change, kill, running, settings, repository)
+            balancers = [StackBalancer(running, name) for name in names]
+            for balancer in balancers:
+                balancer.load({stack.balancer.config: change.before.encode()}, ())
+            return _guarded(number, change, kill, blows, running, balancers, settings, repository)
 
 
 def _guarded(
     number: int,
     change: Change,
     kill: tuple[Step, str] | None,
+    blows: Sequence[Blow],
     running: RunningStack,
+    balancers: Sequence[StackBalancer],
     settings: Settings,
     repository: _Repository,
 ) -> Played:
-    balancer, heard, clock = StackBalancer(running), _Heard(), _Clock(kill)
-
-    def hear(start: float, sample: Sample | Exception) -> None:
-        balancer.tally.hear(start, sample)
-        heard.hear(sample)
-
-    with Flow(running, population("many"), RATE, slice_s=_SLICE_S, hear=hear, seed=number):
+    heard, clock = _Heard(), _Clock(kill)
+    killed: tuple[Blow, ...] = ()
+    with contextlib.ExitStack() as flows:
+        for balancer in balancers:
+            flows.enter_context(_users(running, balancer, heard, RATE / len(balancers), number))
         repository.commit(change.after, change.kind)
-        outcome = _taken_in(settings, balancer, clock)
+        if blows:
+            outcome, killed = guarded_apart(settings, balancers, blows)
+        else:
+            outcome = _taken_in(settings, balancers, clock)
     kind = outcome.kind if outcome else "nothing"
-    stuck = _stuck(settings, balancer, kind)
-    good = change.after if kind == "kept" else change.before
-    restored = clock.done.get(Step.RESTORE, 0.0) - clock.done.get(Step.REST, clock.begun.get(Step.REST, 0.0))
+    stuck = _stuck(settings, balancers, kind)
+    good = {settings.git.config: (change.after if kind == "kept" else change.before).encode()}
     return Played(
         number,
         change.proxy,
@@ -159,29 +176,43 @@ def _guarded(
         change.bad,
         kind,
         outcome.said if outcome else "",
-        round(restored, 2) if kind == "reverted" else 0.0,
+        clock.restored if kind == "reverted" and not blows else 0.0,
         heard.requests,
         0 if change.bad else sum(heard.failures.values()),
         {} if change.bad else heard.failures,
-        _well(running, balancer, settings.git.config, good),
+        all(_well(running, balancer, good) for balancer in balancers),
         stuck,
-        clock.killed,
+        ", ".join(str(one) for one in killed) or clock.killed,
+        len(balancers),
     )
 
 
-def _taken_in(settings: Settings, balancer: StackBalancer, clock: _Clock) -> Outcome | None:
+def _users(running: RunningStack, balancer: StackBalancer, heard: _Heard, rate: float, seed: int) -> Flow:
+    def hear(start: float, sample: Sample | Exception) -> None:
+        balancer.tally.hear(start, sample)
+        heard.hear(sample)
+
+    people, door = population("many"), _door(running, balancer)
+    return Flow(running, people, rate, slice_s=_SLICE_REQUESTS / rate, hear=hear, seed=seed, door=door)
+
+
+def _door(running: RunningStack, balancer: StackBalancer) -> Door:
+    return Door(running.machines.address(balancer.name), 80)
+
+
+def _taken_in(settings: Settings, balancers: Sequence[StackBalancer], clock: _Clock) -> Outcome | None:
     try:
-        with Guard(settings, (balancer,), on_step=clock.step) as guard:
+        with Guard(settings, balancers, on_step=clock.step) as guard:
             return guard.apply("main")
     except Killed:
-        with Guard(settings, (balancer,), on_step=clock.step) as guard:
+        with Guard(settings, balancers, on_step=clock.step) as guard:
             return guard.resume()
 
 
-def _stuck(settings: Settings, balancer: StackBalancer, kind: str) -> str:
+def _stuck(settings: Settings, balancers: Sequence[StackBalancer], kind: str) -> str:
     """Why the guard cannot go on, if it cannot: a person acknowledges, and the branch is applied again."""
     try:
-        with Guard(settings, (balancer,)) as guard:
+        with Guard(settings, balancers) as guard:
             if faults := guard.desk.audit.verify():
                 return f"its log does not hold: {faults[0]}"
             if kind in ("reverted", "good-is-bad", "not-restored"):
@@ -194,10 +225,9 @@ def _stuck(settings: Settings, balancer: StackBalancer, kind: str) -> str:
         return str(error)
 
 
-def _well(running: RunningStack, balancer: StackBalancer, main: str, text: str) -> bool:
-    files = {main: text.encode()}
+def _well(running: RunningStack, balancer: StackBalancer, files: Mapping[str, bytes]) -> bool:
     people = population("many")
-    sample = send(running, people, people.browse(_AFTERWARDS))
+    sample = send(running, people, people.browse(_AFTERWARDS), door=_door(running, balancer))
     expected = balancer.expected(files)
     whole = sum(one.weight for one in expected)
     fair = {one.name: one.weight / whole for one in expected}

@@ -14,7 +14,8 @@ _QUICK = "Of grading, small classes only; of the site, a few pages only in the b
 _RUNS = "Of fairness, how many gradings of right work, and as many of wrong work; 1,000 unless you say so."
 _CHANGES = "Of the guard, how many {}."
 _SEED = "Of the guard, what fixes its chances."
-_JOBS = "Of the guard, how many changes are played at a time."
+_JOBS = "Of the guard, how many changes are played at a time; as many as fit unless you say so."
+_KILL = "Of the guard, kill it in each change, with a real SIGKILL at a random moment."
 _RECORD = "Of the guard, a file of what was played: name it again to go on where a campaign ended."
 _ONLY = "Of the catalogue, this mistake only; may be given several times."
 
@@ -22,9 +23,9 @@ _ONLY = "Of the catalogue, this mistake only; may be given several times."
 @verb
 def bench(
     what: Annotated[
-        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness", "site", "guard"],
-        Parameter(help="What to measure."),
-    ],
+        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness", "site", "guard"] | None,
+        Parameter(show_default=False, help="What to measure; all of it unless you say so."),
+    ] = None,
     /,
     *,
     docker: Annotated[bool, Parameter(help="Measure Docker, too, if it answers.")] = True,
@@ -34,11 +35,16 @@ def bench(
     incidents: Annotated[int, Parameter(help=_CHANGES.format("incidents"))] = 500,
     benign: Annotated[int, Parameter(help=_CHANGES.format("benign changes"))] = 500,
     seed: Annotated[int, Parameter(help=_SEED)] = 1,
-    jobs: Annotated[int, Parameter(help=_JOBS)] = 1,
+    jobs: Annotated[int, Parameter(show_default=False, help=_JOBS)] = 0,
+    kill: Annotated[bool, Parameter(negative="", show_default=False, help=_KILL)] = False,
     record: Annotated[Path | None, Parameter(show_default=False, help=_RECORD)] = None,
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
     """Measure Many Hands itself, against a peer in the same run: Docker, wrk, other people's linters.
+
+    Without a name, everything is measured, one after another, which takes a night; with `--quick` an hour. It is told
+    as one table: ours, the peer, the ratio, the method. The table is kept in `bench/` of your folder, and the next one
+    shows beside each ratio what it was.
 
     `stacks` takes about two minutes, `inspect` and `room` (a lab that is open) one. `catalogue` takes some minutes:
     it runs every example of the catalogue on the real balancers, and lets gixy-ng and gixy-next read the same
@@ -46,12 +52,13 @@ def bench(
     submissions with stock nbgrader running the same checks in notebooks, and classes of 40, 200 and 1,000 with
     ours. `fairness` takes hours: it grades right and wrong work while all processors are kept busy; exit code 1
     when a single verdict was not deserved. `site` takes some minutes: it holds every page of the course against its
-    quality bar, with a real Chromium; exit code 1 when a page falls short. `guard` takes some hours: it plays
+    quality bar, with a real Chromium; exit code 1 when a page falls short. `guard` takes half an hour: it plays
     incidents and benign changes to the guard, with real balancers and 200 requests a second, and kills it in one of
     five; exit code 1 when one was missed, one was taken back that was fine, or a request was lost. Times depend on
     the machine; ratios hardly do.
 
     Examples:
+      ./manyhands bench --quick
       ./manyhands bench stacks
       ./manyhands bench stacks --no-docker --json
       ./manyhands bench inspect
@@ -62,15 +69,20 @@ def bench(
       ./manyhands bench fairness --runs 50 --json
       ./manyhands bench site --json
       ./manyhands bench guard --incidents 3 --benign 3
-      ./manyhands bench guard --record campaign.jsonl --jobs 2 --json
+      ./manyhands bench guard --record campaign.jsonl --json
+      ./manyhands bench guard --kill --incidents 30 --benign 30
     """
     from autograder.launch.places import only_in_a_clone
 
     only_in_a_clone("bench")
+    if what is None:
+        from autograder.bench import everything
+
+        return everything.run(say, show, quick=quick, as_json=json_)
     if what == "guard":
         from autograder.bench import guarding
 
-        played = guarding.measure(incidents, benign, say, seed=seed, jobs=jobs, record=record)
+        played = guarding.measure(incidents, benign, say, seed=seed, jobs=jobs, record=record, kill=kill)
         show(json.dumps(played.to_dict(), indent=2) if json_ else played.report())
         return played.exit_code
     if what == "catalogue":

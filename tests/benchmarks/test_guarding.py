@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from autograder.bench import guarding
+from autograder.bench.guard_apart import Blow
 from autograder.bench.guard_cases import PROXIES, SERVERS, draw, kinds
-from autograder.bench.guard_play import Played
+from autograder.bench.guard_play import Played, play
 from autograder.errors import ManyHandsError
 from autograder.guard.state import Step
 from autograder.stack.model import Balancer, Server, Stack
@@ -49,10 +50,26 @@ def test_a_number_fixes_a_change_and_a_seed_makes_others() -> None:
 def test_the_guard_is_killed_at_every_step_in_a_campaign_of_full_length() -> None:
     bad = [guarding.killed_at(1, number, bad=True) for number in range(guarding.CHANGES)]
     benign = [guarding.killed_at(1, number, bad=False) for number in range(guarding.CHANGES)]
-    reached = set(Step) - {Step.INSPECT, Step.CANARY, Step.WATCH_CANARY}  # one balancer has no canary
+    reached = set(Step) - {Step.INSPECT}
     both = {(step, phase) for step in reached for phase in ("begun", "done")}
     assert {one for one in (*bad, *benign) if one} == both
     assert sum(one is not None for one in bad) == guarding.CHANGES / 5
+
+
+def test_in_a_campaign_of_kills_each_guard_is_killed_somewhere_on_its_way() -> None:
+    every = {(number, bad): guarding.blows(1, number, bad) for number in range(200) for bad in (True, False)}
+    assert {len(one) for one in every.values()} == {1, 2}
+    for (number, bad), some in every.items():
+        assert {(one.step, one.phase) for one in some} <= set(guarding.places(number, bad))
+    assert {one.step for some in every.values() for one in some} == set(Step) - {Step.INSPECT}
+    assert 0.4 < sum(one.after_s > 0 for some in every.values() for one in some) / sum(map(len, every.values())) < 0.6
+
+
+def test_every_kind_of_change_meets_one_balancer_and_two() -> None:
+    for bad in (True, False):
+        met = {(change.proxy, change.kind, change.balancers) for change in (draw(1, n, bad) for n in range(500))}
+        every = {(proxy, kind) for proxy in PROXIES for kind in kinds(proxy, bad)}
+        assert met == {(*one, count) for one in every for count in (1, 2)}
 
 
 def test_what_should_not_be_is_found_and_named() -> None:
@@ -91,11 +108,13 @@ def test_a_campaign_goes_on_where_it_ended(tmp_path: Path) -> None:
     record.write_text("".join(json.dumps(line) + "\n" for line in (*lines, {**lines[0], "seed": 2})))
     found = guarding.measure(1, 1, seed=1, record=record)
     assert {one.bad for one in found.played} == {True, False}  # nothing was left to play
+    record.write_text("".join(json.dumps({**line, "kill": True}) + "\n" for line in lines[:2]))
+    assert len(guarding.measure(1, 1, seed=1, record=record, kill=True).played) == 2
     record.write_text("{}\n")
     with pytest.raises(ManyHandsError, match="no record of a campaign"):
         guarding.measure(1, 1, seed=1, record=record)
     with pytest.raises(ManyHandsError, match="one or more at a time"):
-        guarding.measure(1, 1, jobs=0)
+        guarding.measure(1, 1, jobs=-1)
 
 
 @pytest.mark.slow
@@ -107,3 +126,13 @@ def test_a_short_campaign_comes_out_as_a_long_one_should(tmp_path: Path) -> None
     assert (found.numbers["stuck"], found.ours) == (0, ()), found.report()
     assert found.numbers["bad"] == found.numbers["benign"] == 2
     assert len(record.read_text(encoding="utf-8").splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_guards_that_get_a_real_kill_leave_nothing_undone() -> None:
+    """In the middle of the watch, and in the middle of the way back."""
+    change = draw(3, 1, bad=True)
+    steps = (Blow(Step.WATCH_CANARY, "begun", 0.1), Blow(Step.RESTORE, "begun"))
+    found = play(1, change, blows=steps)
+    assert (found.killed, found.balancers) == ("watch-canary begun +0.10 s, restore begun", 2)
+    assert (found.outcome, found.stuck) == ("reverted", ""), found.why

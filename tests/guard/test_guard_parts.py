@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import ManyHandsError
@@ -104,6 +104,7 @@ def _again(lines: list[bytes], at: int, _: int) -> list[bytes]:
     return [*lines[: at + 1], *lines[at:]]
 
 
+@settings(max_examples=50)
 @given(
     how=st.sampled_from([_cut, _take_out, _swap, _edit, _space, _again]),
     count=st.integers(2, 8),
