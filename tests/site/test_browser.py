@@ -13,7 +13,9 @@ from playwright.sync_api import Browser, Request, expect
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page as Tab
 
-from autograder.bench.site.barriers import barriers
+from autograder.bench.site.barriers import COLOURS, LAYOUT, barriers
+from autograder.bench.site.browser import dress
+from autograder.bench.site.page import Page
 from tests.site.pages import GENERATED, WRITTEN
 
 pytestmark = pytest.mark.browser
@@ -23,6 +25,15 @@ Scheme = Literal["light", "dark"]
 WIDE, NARROW = (1360, 900), (390, 844)
 NAMES = [*WRITTEN, *GENERATED[:5]]
 """Pages that get every look; the other generated ones are of one make, and get a shorter one."""
+FRAMES = (
+    "index.html",
+    "modules/04-overload/quiz.html",
+    "reference/guard.html",
+    "field-guide/index.html",
+    "progress.html",
+)
+"""Pages whose menus, header and footer are looked at, too: all pages have those from one template."""
+ARTICLE = "article"
 
 
 def visit(tab: Tab, address: str, patience: int = 5) -> None:
@@ -39,7 +50,7 @@ def visit(tab: Tab, address: str, patience: int = 5) -> None:
 
         tab.on("requestfailed", note)
         try:
-            tab.goto(address, wait_until="networkidle")
+            tab.goto(address)
         except PlaywrightError as error:
             failed.append(str(error))
         tab.remove_listener("requestfailed", note)
@@ -73,6 +84,9 @@ def tab(window: Tab, address: str) -> Tab:
     return window
 
 
+OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true })"
+
+
 def look(tab: Tab, size: tuple[int, int], scheme: Scheme) -> None:
     """See what is shown on a screen of that size, in that scheme."""
     tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -91,27 +105,90 @@ def assert_fits(tab: Tab) -> None:
 def test_no_barriers_with_every_answer_open_and_no_request_leaves_the_site(tab: Tab, address: str, name: str) -> None:
     with watched(tab) as (asked, problems):
         visit(tab, f"{address}/{name}")
-        tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+        tab.evaluate(OPEN)
         assert_scheme(tab, "light")
-        assert barriers(tab) == []
+        assert barriers(tab, within=ARTICLE) == []
         tab.get_by_title("Use the dark colours").click()
         assert_scheme(tab, "dark")
-        assert barriers(tab) == []
+        assert barriers(tab, within=ARTICLE, rules=COLOURS, alike=True) == []
         look(tab, NARROW, "dark")
         assert_fits(tab)
-        assert barriers(tab) == []
+        assert barriers(tab, within=ARTICLE, rules=LAYOUT) == []
     assert asked
     assert [url for url in asked if not url.startswith((address, "data:"))] == []
     assert problems == []
 
 
-@pytest.mark.parametrize("number", range(5, len(GENERATED)), ids=lambda number: Path(GENERATED[number]).stem)
-def test_no_barriers_on_a_page_of_a_list(tab: Tab, address: str, number: int) -> None:
-    schemes: tuple[Scheme, Scheme] = ("light", "dark")
-    look(tab, NARROW, schemes[number % 2])
-    visit(tab, f"{address}/{GENERATED[number]}")
-    assert_fits(tab)
+@pytest.mark.parametrize("name", FRAMES)
+def test_no_barriers_in_what_is_around_an_article(tab: Tab, address: str, name: str) -> None:
+    visit(tab, f"{address}/{name}")
+    tab.evaluate(OPEN)
     assert barriers(tab) == []
+    dress(tab, "dark")
+    assert barriers(tab) == []
+    look(tab, NARROW, "light")
+    assert barriers(tab) == []
+
+
+@pytest.fixture(scope="module")
+def sheet(browser: Browser, address: str) -> Iterator[Tab]:
+    """A narrow window with a page of the site, whose article is exchanged: styles and menus are loaded once."""
+    with browser.new_context(reduced_motion="reduce") as context:
+        tab = context.new_page()
+        look(tab, NARROW, "light")
+        visit(tab, f"{address}/field-guide/index.html")
+        yield tab
+
+
+def show(tab: Tab, article: str) -> None:
+    tab.evaluate("(text) => { document.querySelector('article').outerHTML = text }", article)
+
+
+@pytest.mark.parametrize("number", range(5, len(GENERATED)), ids=lambda number: Path(GENERATED[number]).stem)
+def test_no_barriers_on_a_page_of_a_list(sheet: Tab, site: Path, number: int) -> None:
+    schemes: tuple[Scheme, Scheme] = ("light", "dark")
+    dress(sheet, schemes[number % 2])
+    show(sheet, str(Page(site, GENERATED[number]).article))
+    assert_fits(sheet)
+    assert barriers(sheet, within=ARTICLE) == []
+
+
+SOUND = """<article class="md-content__inner md-typeset"><h1 id="top">A page</h1>
+<p>That says <a href="#top">where</a> it goes.</p><ul><li>One</li></ul><img src="data:," alt="Nothing">
+<table tabindex="0"><tr><th scope="col">A</th></tr></table><pre><code tabindex="0">Code</code></pre>
+<label>Name <input type="text" autocomplete="name"></label>%s</article>"""
+PALE = "<style>[data-md-color-scheme=%s] .pale { color: %s }</style><p>Words</p><p class=pale>Words</p>"
+SMALL = """<style>.small { display: block; overflow: hidden; width: 60px; height: 60px }
+@media (max-width: 600px) { .small { width: 9px; height: 9px } }</style>
+<div><button class="small">A</button><button class="small">B</button></div>"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "found"),
+    [
+        ("", ["", "", "", ""]),
+        ("<img src='data:,'>", ["image-alt", "", "", ""]),
+        (PALE % ("default", "#ccc"), ["color-contrast", "", "", ""]),
+        (PALE % ("slate", "#333"), ["", "color-contrast", "", ""]),
+        (SMALL, ["", "", "target-size", ""]),
+        ("<p style='width: 500px'>Wide</p>", ["", "", "", "too wide"]),
+    ],
+    ids=["sound", "no words", "pale in light", "pale in dark", "small when narrow", "wide"],
+)
+def test_each_look_sees_what_it_is_for(tab: Tab, address: str, broken: str, found: list[str]) -> None:
+    visit(tab, f"{address}/field-guide/index.html")
+    show(tab, SOUND % broken)
+    told = [barriers(tab, within=ARTICLE)]
+    dress(tab, "dark")
+    told.append(barriers(tab, within=ARTICLE, rules=COLOURS, alike=True))
+    look(tab, NARROW, "dark")
+    told.append(barriers(tab, within=ARTICLE, rules=LAYOUT))
+    try:
+        assert_fits(tab)
+        told.append([])
+    except AssertionError:
+        told.append(["too wide: "])
+    assert ["".join(sorted({each.partition(":")[0] for each in one})) for one in told] == found
 
 
 @contextlib.contextmanager
@@ -135,9 +212,9 @@ def watched(tab: Tab) -> Iterator[tuple[list[str], list[str]]]:
         tab.remove_listener("pageerror", note_error)
 
 
-def test_no_barriers_in_the_search(tab: Tab, address: str, scheme: Scheme) -> None:
+def test_no_barriers_in_the_search(tab: Tab, whole: str, scheme: Scheme) -> None:
     look(tab, WIDE, scheme)
-    visit(tab, f"{address}/index.html")
+    visit(tab, f"{whole}/index.html")
     tab.keyboard.press("f")
     tab.keyboard.type("peak-to-fair")
     expect(tab.locator(".md-search-result__item").first).to_be_visible()

@@ -23,8 +23,8 @@ def test_the_queries_are_many_and_lead_to_pages_that_exist() -> None:
 
 
 @pytest.mark.browser
-def test_what_people_type_leads_to_a_page_that_helps(page: Page, address: str) -> None:
-    page.goto(f"{address}/index.html")
+def test_what_people_type_leads_to_a_page_that_helps(page: Page, whole: str) -> None:
+    page.goto(f"{whole}/index.html")
     helps = wanted(QUERIES)
     lost = missed(page, helps)
     assert len(lost) <= (1 - ENOUGH) * len(helps), lost

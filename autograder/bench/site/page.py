@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ LOADED: Mapping[str, str] = {
 """Where a page names something that the browser fetches by itself: element → attribute."""
 NOT_LOADED = {"canonical", "prev", "next", "alternate", "license"}
 """Links of the head that the browser does not fetch."""
+_ID = re.compile(r"<[a-z][^<>]*?\sid=[\"']?([^\"'\s>]+)")
 _NO_LINK = "javascript:void(0)"
 """What Material's own buttons lead to."""
 
@@ -101,12 +103,17 @@ class Page:
 
     def text(self, *elements: str) -> str:
         """The visible prose of the article, a line an element; code blocks, pictures and permalinks are left out."""
-        article = BeautifulSoup(str(self.article), "html.parser")
-        for tag in article(["pre", "svg", "script", "style"]) + article.select(".headerlink, .footnote-backref"):
-            tag.decompose()
+        article = self._words
         if not elements:
             return article.get_text(" ", strip=True)
         return "\n".join(" ".join(tag.get_text("").split()) for tag in article(list(elements)) if not tag.find("p"))
+
+    @cached_property
+    def _words(self) -> BeautifulSoup:
+        article = BeautifulSoup(str(self.article), "html.parser")
+        for tag in article(["pre", "svg", "script", "style"]) + article.select(".headerlink, .footnote-backref"):
+            tag.decompose()
+        return article
 
     def prose(self) -> str:
         """The running text, by which the reading grade is counted."""
@@ -136,7 +143,7 @@ def pages_of(site: Path) -> list[Page]:
 
 @cache
 def _ids_of(path: Path) -> frozenset[str]:
-    return frozenset(Page(path.parent, path.name).ids())
+    return frozenset(_ID.findall(path.read_text("utf-8")))
 
 
 @cache
