@@ -194,6 +194,27 @@ def test_a_runbook_sees_nothing_of_the_machine_it_runs_on_and_ends_in_time(tmp_p
     assert found.exit_code == 1
 
 
+@pytest.mark.docker
+@pytest.mark.slow
+def test_both_kinds_are_drilled_on_docker_as_well(tmp_path: Path) -> None:
+    back = played(
+        tmp_path / "rollback",
+        "cd $DRILL_FOLDER && git revert --no-edit HEAD && nginx -t && systemctl reload nginx",
+        kind="rollback",
+        engine="docker",
+        patience=80,
+    )
+    assert (back.findings, [step.outcome for step in back.steps]) == ((), ["done"])
+    again = played(
+        tmp_path / "restore",
+        "cp $DRILL_BACKUP/nginx.conf $DRILL_FOLDER && systemctl start nginx",
+        engine="docker",
+        patience=80,
+    )
+    assert (again.findings, again.lost, [step.outcome for step in again.steps]) == ((), (), ["done"])
+    assert again.requests_lost > 0 < (again.rto_s or 0)
+
+
 def test_a_version_that_does_no_harm_is_nothing_to_roll_back_from(tmp_path: Path) -> None:
     with pytest.raises(NotPlayedError, match="served as before") as caught:
         played(tmp_path, "true", kind="rollback", bad=configs.EVEN + "# a comment\n")
