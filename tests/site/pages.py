@@ -37,6 +37,7 @@ GENERATED = [
     "print/index.html",
     "slides/index.html",
     "labs/index.html",
+    "reference/measurements.html",
     *(f"labs/{lab}.html" for lab in LABS if not (COURSE / "labs" / f"{lab}.md").exists()),
     "reference/api/index.html",
     *(f"reference/api/{floor}.html" for floor in hook("api_pages").FLOORS),
