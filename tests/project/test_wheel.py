@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import autograder
 from autograder.labs.catalogue import all_labs
 
 ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,25 @@ class Installed:
         )
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this clone; nothing is fetched."""
-    folder = tmp_path_factory.mktemp("wheel")
-    code = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+def built(what: str, folder: Path) -> Path:
+    """What hatchling builds into a folder."""
+    code = f"import sys; from hatchling.build import build_{what} as build; print(build(sys.argv[1]))"
     ran = subprocess.run(
         [sys.executable, "-P", "-c", code, folder], cwd=ROOT, capture_output=True, text=True, check=True
     )
     return folder / ran.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this clone; nothing is fetched."""
+    return built("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of the source."""
+    return built("sdist", tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +89,24 @@ def test_it_brings_what_the_package_reads_beside_itself(wheel: Path) -> None:
     assert {path for path in wanted if path not in held and shared + path not in held} == set()
 
 
-def test_nobodys_own_files_come_along(wheel: Path) -> None:
-    strange = ("/work/", "__pycache__", ".venv", ".egg-info", "/build/")
-    assert [name for name in zipfile.ZipFile(wheel).namelist() if any(part in f"/{name}" for part in strange)] == []
+def test_nobodys_own_files_come_along(wheel: Path, source: Path) -> None:
+    held = {name.partition("/share/many-hands/")[2] or name for name in zipfile.ZipFile(wheel).namelist()}
+    with tarfile.open(source) as archive:
+        held |= {member.name.partition("/")[2] for member in archive.getmembers()}
+    ran = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--stdin"],
+        cwd=ROOT, input="\n".join(sorted(held)), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.stdout == ""
+
+
+def test_the_source_has_all_that_is_kept_in_git(source: Path) -> None:
+    with tarfile.open(source) as archive:
+        held = {member.name.partition("/")[2] for member in archive.getmembers()}
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert {path for path in tracked if (ROOT / path).is_file()} - held == set()
 
 
 def test_it_says_its_version_and_its_own_name(installed: Installed) -> None:
