@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -30,10 +32,25 @@ ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker alone starts containers and drives JupyterLab: Chromium drops requests when networks come and go."""
+    """What starts containers stays together on few workers: making them is most of what it costs."""
     for item in items:
+        if item.get_closest_marker("docker") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("docker"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """No network comes or goes while Chromium works in JupyterLab: it drops every request then.
+
+    Pages of the site are asked for again instead; a lab cannot be.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with (Path(tempfile.gettempdir()) / f"many-hands-tests-{run}.lock").open("w") as lock:
         if item.get_closest_marker("docker"):
-            item.add_marker(pytest.mark.xdist_group("machine"))
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        elif item.get_closest_marker("jupyterlab"):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

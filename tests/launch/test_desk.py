@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Wait = Callable[..., None]
 
+pytestmark = pytest.mark.xdist_group("machine")  # not with the other containers: each one here starts for long
+
 ROOT = Path(__file__).resolve().parents[2]
 DESK = ROOT / "docker" / "desk" / "desk.bash"
 

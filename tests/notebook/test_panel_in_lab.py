@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Locator, Page
 
-pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.jupyterlab, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 LAB = load_lab("spread-the-load")
 MINUTE = 60_000
