@@ -229,6 +229,6 @@ def _unknown(seen: Aftermath) -> str:
 
 def _hottest(spread: SpreadVerdict) -> str:
     if spread.silent and spread.peak_to_fair < 1.5:
-        return f"{', '.join(spread.silent)} gets nothing"
+        return f"{', '.join(spread.silent)} {'get' if len(spread.silent) > 1 else 'gets'} nothing"
     share, fair = spread.share[spread.hottest], spread.fair[spread.hottest]
     return f"{spread.hottest} has {share:.0%} of {spread.units} {spread.unit}s, fair is {fair:.0%}"

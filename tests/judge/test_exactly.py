@@ -1,0 +1,126 @@
+"""Every number and every word of a verdict, where a slip would change no outcome: found by changing the code at random.
+
+What such changes still survive changes nothing that can be seen. ``judge_spread``: what stands for the path where no
+paths were given, since nothing is compared with it. ``_unit``: the first path or the second: all are given, or none.
+``_outlives``: a pool of one or two (one server is never concentrated), and the unit, which decides between even and
+undecided only. ``judge_rollback``: a chance that is exactly the limit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from autograder.judge.rollback import Aftermath, Failures, Rollback, judge_rollback
+from autograder.judge.spread import Spread, SpreadVerdict, judge_spread, log_e_value
+from autograder.traffic.sample import Fate, Sample
+
+FAIR = {"a": 0.25, "b": 0.25, "c": 0.5}
+EQUAL = dict.fromkeys("abcdefghij", 0.1)
+
+
+def sample(servers: list[str], clients: int = 10**9) -> Sample:
+    fates = tuple(Fate(n % clients, "198.19.1.1", 200, "", 1.0, server) for n, server in enumerate(servers))
+    return Sample("many", "many clients", fates, 1.0)
+
+
+def of(fair: dict[str, float], **counts: int) -> SpreadVerdict:
+    return judge_spread(sample([name for name, count in counts.items() for _ in range(count)]), fair, unit="request")
+
+
+GOOD = Aftermath(
+    wanted="good", running=("good",), arriving=of(EQUAL, **dict.fromkeys(EQUAL, 200)), before=Failures(300, 0)
+)
+
+
+def words(**changes: object) -> tuple[str, ...]:
+    return judge_rollback(dataclasses.replace(GOOD, **changes)).words  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("failed", "spread"), [((), Spread.IDLE), ((502,), Spread.BROKEN)])
+def test_a_verdict_on_nothing_has_nothing_in_it(failed: tuple[int, ...], spread: Spread) -> None:
+    fates = tuple(Fate(n, "198.19.1.1", code, "5xx-balancer", 1.0, "") for n, code in enumerate(failed))
+    assert judge_spread(Sample("many", "many clients", fates, 1.0), FAIR) == SpreadVerdict(
+        spread=spread, share={"a": 0.0, "b": 0.0, "c": 0.0}, fair=FAIR, peak_to_fair=0.0, effective_servers=0.0,
+        hottest="", silent=("a", "b", "c"), units=0, unit="request", log_e_value=0.0,
+    )  # fmt: skip
+
+
+def test_a_verdict_has_all_its_numbers() -> None:
+    # c has most of the requests, and less than its share; b is the one that has too much
+    assert of(FAIR, a=20, b=40, c=40) == SpreadVerdict(
+        spread=Spread.UNDECIDED, share={"a": 0.2, "b": 0.4, "c": 0.4}, fair=FAIR, peak_to_fair=1.6,
+        effective_servers=pytest.approx(1 / 0.36), hottest="b", silent=(), units=100, unit="request",
+        log_e_value=log_e_value({"a": 20, "b": 40, "c": 40}, FAIR),
+    )  # fmt: skip
+
+
+def test_a_page_counts_once_however_often_it_is_asked_for() -> None:
+    paths = ["/one"] * 7 + ["/two", "/three", "/three"]
+    verdict = judge_spread(sample(["a"] * 7 + ["b", "c", "c"]), {**FAIR, "d": 0.0001}, paths=paths)
+    assert (verdict.unit, verdict.units) == ("page", 3)
+    assert verdict.share == {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3, "d": 0.0}
+    asked = judge_spread(sample(["a"] * 7 + ["b", "c", "c"]), FAIR, unit="request")
+    assert asked.share == {"a": 0.7, "b": 0.1, "c": 0.2}
+
+
+@pytest.mark.parametrize(("unit", "spread"), [("auto", Spread.EVEN), ("request", Spread.UNDECIDED)])
+def test_enough_clients_are_even_where_as_many_requests_would_not_be(unit: str, spread: Spread) -> None:
+    home = list(EQUAL) * 25
+    times = 2 if unit == "auto" else 1  # clients that come back tell that they are kept
+    assert judge_spread(sample(home * times, clients=250), EQUAL, unit=unit).spread is spread
+
+
+def test_who_came_twice_and_met_two_servers_is_not_kept() -> None:
+    assert judge_spread(sample(["a", "b", "b", "a"], clients=2), FAIR).unit == "request"
+    assert judge_spread(sample(["a", "b", "a", "b"], clients=2), FAIR).unit == "client"
+
+
+def test_connections_that_meet_several_servers_are_counted_by_request() -> None:
+    verdict = judge_spread(sample(["a", "b", "b", "a", "c", "c"], clients=2), FAIR, unit="connection")
+    assert (verdict.units, verdict.unit) == (6, "connection")
+
+
+def test_each_outcome_has_its_words() -> None:
+    few = of(EQUAL, a=1)
+    assert words() == ("The wanted config runs, all clients are spread, and no request was lost.",)
+    assert words(arriving=None) == (
+        "The wanted config runs; too little traffic was seen to say how new clients are spread.",
+    )
+    assert words(returning=few) == ("New clients are spread; of those who were there before too few were seen.",)
+    assert words(running=()) == ("No balancer takes connections.",)
+    gone = tuple(Fate(n, "198.19.1.1", 0, "refused", 1.0, "") for n in range(9))
+    assert words(arriving=judge_spread(Sample("many", "many", gone, 1.0), EQUAL)) == ("Every request fails.",)
+    assert words(old_workers=2, seconds=31.0) == ("After 31 s, 2 old workers of the config before have not ended.",)
+    (said,) = words(before=Failures(), during=Failures(300, 30))
+    assert said.startswith("30 of 300 requests failed meanwhile (0.1% may; by chance: ")
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (dict.fromkeys("abcdefghi", 200), "j gets nothing"),
+        (dict.fromkeys("abcdefgh", 200), "i, j get nothing"),
+        (dict.fromkeys("abcde", 200), "a has 20% of 1000 requests, fair is 10%"),
+    ],
+)
+def test_those_who_get_nothing_are_named_unless_another_gets_far_too_much(counts: dict[str, int], said: str) -> None:
+    assert words(arriving=of(EQUAL, **counts)) == (f"New clients are not spread: {said}.",)
+
+
+def test_half_as_much_again_is_far_too_much() -> None:
+    halves = of({"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}, a=375, b=375, c=250)
+    assert halves.peak_to_fair == 1.5
+    assert words(arriving=halves) == ("New clients are not spread: a has 38% of 1000 requests, fair is 25%.",)
+
+
+def test_entries_that_hold_clients_are_measured_by_fair_shares() -> None:
+    three = of(FAIR, a=150, b=150, c=300)
+    # a has most for its share, though c has most entries; b is in no table
+    (said,) = words(arriving=three, sticky={"a": 290, "c": 310})
+    assert said == "290 of 600 entries in the balancer's tables hold clients to a."
+    # a little more than its share is no hold, however sure it is
+    assert judge_rollback(
+        dataclasses.replace(GOOD, arriving=three, sticky={"a": 3000, "b": 2000, "c": 5000})
+    ).outcomes == (Rollback.RESTORED,)
