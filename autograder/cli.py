@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from cyclopts import CycloptsError, UnusedCliTokensError
 
 from autograder.errors import ManyHandsError
-from autograder.verbs import drilling, guarding, judging, keeping, learning, reporting, teaching
+from autograder.verbs import classroom, drilling, guarding, judging, keeping, learning, reporting, teaching
 from autograder.verbs.verb import app
 from autograder.whereabouts import COMMAND, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["drilling", "guarding", "judging", "keeping", "learning", "main", "reporting", "teaching"]
+__all__ = ["classroom", "drilling", "guarding", "judging", "keeping", "learning", "main", "reporting", "teaching"]
 
 
 def main(words: Sequence[str]) -> int:

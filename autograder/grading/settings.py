@@ -17,6 +17,8 @@ from autograder.labs.catalogue import all_labs
 
 DATABASE = "MANYHANDS_DB"
 """Environment variable with the URL of the gradebook's database."""
+EXCHANGE = "MANYHANDS_EXCHANGE"
+"""Environment variable with the address of a classroom's exchange; only rooms have it."""
 COURSE = "many-hands"
 """nbgrader's course id."""
 
@@ -122,6 +124,7 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
         "ExchangeFactory": {
             "collect": f"{_STEP}.Collect",
             "fetch_assignment": "autograder.grading.nbgrader_fetch.Fetch",
+            **_over_http(),
         },
         "Autograde": {
             "exporter_class": f"{_STEP}.SubmissionExporter",
@@ -142,6 +145,14 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
         # Feedback and formgrader render what learners wrote in an instructor's session.
         "HTMLExporter": {"filters": {"markdown2html": f"{_STEP}.safe_markdown"}},
     }
+
+
+def _over_http() -> Mapping[str, str]:
+    """What carries a submission to the class, and feedback back, where the two share no folder: in a learner's room."""
+    if not os.environ.get(EXCHANGE) or os.environ.get("MANYHANDS_ROLE") == "instructor":
+        return {}
+    room = "autograder.classroom.handing_in"
+    return {"submit": f"{room}.Submit", "fetch_feedback": f"{room}.FetchFeedback"}
 
 
 def _database() -> Mapping[str, str]:

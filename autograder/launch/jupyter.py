@@ -21,7 +21,8 @@ def prepare(home: Path) -> None:
     private = home / ".jupyter"
     (private / "runtime").mkdir(parents=True, exist_ok=True)
     for name in list(os.environ):
-        if name.startswith(("JUPYTER", "IPYTHON")):
+        # what a hub tells a room, such as who its person is, is none of their settings
+        if name.startswith(("JUPYTER", "IPYTHON")) and not name.startswith("JUPYTERHUB_"):
             del os.environ[name]
     os.environ |= {
         "JUPYTER_CONFIG_DIR": str(private / "config"),

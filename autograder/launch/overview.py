@@ -19,6 +19,7 @@ VERBS = {
     "guard": "put a change on your balancers step by step, watch the traffic, and take it back if that is ill",
     "grade": "grade what learners submitted, in your class folder",
     "report": "tell how a class did, and export its grades",
+    "classroom": "open a classroom for many on this machine's Docker, with a room for each",
     "nbgrader": "run one of nbgrader's own commands in your class folder",
     "bench": "measure Many Hands itself, against a peer in the same run",
     "doctor": "tell what works on this machine, and how to mend what does not",

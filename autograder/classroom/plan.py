@@ -1,0 +1,134 @@
+"""What a classroom of some size needs: plain arithmetic over what one room was measured to cost.
+
+Memory is what people hold while they are there, so it counts heads. Processors are what they do, so they count events:
+a room that opens, a check, a submission that is judged. Nobody is promised that a check is quick when all of a class
+checks at the same second; they share the processors then, and wait.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from autograder.errors import ManyHandsError
+
+_GIGA: Final = 1024
+MOST: Final = 20_000
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was measured: megabytes, and seconds of one processor."""
+
+    room_mb: float = 190.0
+    """A room at rest: JupyterLab, and one kernel with a lab's page loaded."""
+    stack_mb: float = 110.0
+    """What a running stack and a check add to it, at most."""
+    services_mb: float = 450.0
+    """Front, proxy, hub, database, exchange, Prometheus."""
+    hub_mb_each: float = 0.5
+    """What the hub and the proxy keep for each room."""
+    open_seconds: float = 9.0
+    """To open a room."""
+    check_seconds: float = 1.5
+    """To check one's work once: start a stack, send traffic, judge."""
+    judge_seconds: float = 6.0
+    """To judge one submission of one lab in full."""
+    images_mb: float = 1_800.0
+    work_mb: float = 30.0
+    """A person's files."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What a class is taken to do. All of it is a guess that you may replace."""
+
+    present: float = 1.0
+    """The share of the class that is there at once: 1 for a lesson, less for a course of weeks."""
+    busy: float = 0.25
+    """The share of rooms in which a stack runs at one time."""
+    open_within_minutes: float = 10.0
+    """In which time everybody comes."""
+    checks_each_hour: float = 12.0
+    judged_within_minutes: float = 30.0
+    """In which time one lab of the whole class is to be graded."""
+    headroom: float = 1.3
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine of a cluster."""
+
+    processors: int = 16
+    memory_gb: int = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What it comes to. ``nodes`` is 0 where one machine does; a grader is a Dask worker of one processor and 2 GB."""
+
+    learners: int
+    rooms: int
+    memory_gb: int
+    processors: int
+    disk_gb: int
+    graders: int
+    nodes: int
+    concurrent_spawns: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def plan(learners: int, cost: Cost | None = None, habits: Habits | None = None, node: Node | None = None) -> Plan:
+    """What ``learners`` people need.
+
+    Raises:
+        ManyHandsError: nobody, or more than this arithmetic was ever meant for.
+    """
+    if not 1 <= learners <= MOST:
+        raise ManyHandsError(
+            f"a classroom for {learners}?", why=f"it has to be from 1 to {MOST}", remedy="classroom plan --learners 300"
+        )
+    cost, habits, node = cost or Cost(), habits or Habits(), node or Node()
+    rooms = math.ceil(learners * habits.present)
+    each = cost.room_mb + habits.busy * cost.stack_mb + cost.hub_mb_each
+    memory = (cost.services_mb + rooms * each) * habits.headroom / _GIGA
+    coming = rooms * cost.open_seconds / (60 * habits.open_within_minutes)
+    working = rooms * habits.checks_each_hour * cost.check_seconds / 3600
+    graders = max(1, math.ceil(learners * cost.judge_seconds / (60 * habits.judged_within_minutes)))
+    # People come before they work, and are graded when they have gone: never all of it at once.
+    processors = max(2, math.ceil(max(coming, working, graders) * habits.headroom))
+    memory_gb = math.ceil(max(memory, graders * 2 * habits.headroom))
+    nodes = max(math.ceil(processors / node.processors), math.ceil(memory_gb / node.memory_gb))
+    disk = (cost.images_mb + learners * cost.work_mb) * habits.headroom / _GIGA
+    spawns = max(1, min(64, math.ceil(coming * habits.headroom)))
+    return Plan(learners, rooms, memory_gb, processors, math.ceil(disk), graders, nodes if nodes > 1 else 0, spawns)
+
+
+def as_text(made: Plan, cost: Cost | None = None, habits: Habits | None = None) -> str:
+    """For a terminal: what is needed, and what that stands on."""
+    c, h = cost or Cost(), habits or Habits()
+    where = (
+        f"{made.nodes} machines of 16 processors and 64 GB (a cluster)"
+        if made.nodes
+        else "one machine (./manyhands classroom up)"
+    )
+    lines = [
+        f"{made.learners} learners, {made.rooms} rooms open at once: {where}",
+        "",
+        f"  memory        {made.memory_gb} GB",
+        f"  processors    {made.processors}",
+        f"  disk          {made.disk_gb} GB for images and everybody's files",
+        f"  graders       {made.graders}, to judge a lab of the class within {h.judged_within_minutes:g} minutes",
+        f"  starting      {made.concurrent_spawns} rooms at a time",
+        "",
+        f"What it stands on: a room takes {c.room_mb:g} MB at rest, {c.stack_mb:g} MB more while a stack runs. Opening",
+        f"one takes {c.open_seconds:g} s of a processor, a check {c.check_seconds:g} s, judging a submission"
+        f" {c.judge_seconds:g} s.",
+        f"Everybody comes within {h.open_within_minutes:g} minutes, and checks {h.checks_each_hour:g} times an hour.",
+        f"A stack runs in {h.busy:.0%} of the rooms at one time. {h.headroom - 1:.0%} is added to it all.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,169 @@
+"""A classroom for many, on one Docker host."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from autograder.verbs.verb import Json, say, show, verb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autograder.classroom.settings import Settings
+
+SERVICES = ("front", "proxy", "hub", "database", "exchange", "prometheus", "scheduler")
+Action = Literal["up", "down", "status", "users", "backup", "restore", "plan"]
+
+
+@verb
+def classroom(
+    action: Annotated[Action, Parameter(help="What to do.")],
+    file: Annotated[Path | None, Parameter(show_default=False, help="For backup and restore: the file.")] = None,
+    /,
+    *,
+    users: Annotated[
+        Path | None, Parameter(show_default=False, help="For up and users: a CSV file with name, role and password.")
+    ] = None,
+    settings: Annotated[
+        Path | None, Parameter(show_default=False, help="Your classroom.toml: quotas, rooms, how people sign in.")
+    ] = None,
+    learners: Annotated[int, Parameter(help="For plan: how many people.")] = 30,
+    delete_work: Annotated[
+        bool, Parameter(negative="", show_default=False, help="For down: delete everybody's work and all grades, too.")
+    ] = False,
+    dummy_sign_in_for_tests: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="For up: let anybody in, under any name."),
+    ] = False,
+    json_: Annotated[Json, Parameter(name="--json")] = False,
+) -> int:
+    """Open a classroom on this machine's Docker: everybody signs in with a browser, and gets a room of their own.
+
+    A hub starts a container for each person, with JupyterLab, the labs and the engine in it. Around it are the course
+    pages, PostgreSQL, an exchange that takes submissions over HTTP, a cluster that grades, and Prometheus. All of it
+    answers on this machine's loopback only. Passwords that were made are shown once. Work and grades outlive `down`.
+
+    Examples:
+      ./manyhands classroom up --users users.csv
+      ./manyhands classroom users --users more.csv
+      ./manyhands classroom status
+      ./manyhands classroom backup class.tar
+      ./manyhands classroom plan --learners 300
+      ./manyhands classroom down
+    """
+    if action == "plan":
+        return _plan(learners, json_)
+    from autograder.classroom.settings import load_settings
+
+    chosen = load_settings(settings)
+    if action == "up":
+        return _up(chosen, users, dummy_sign_in_for_tests, json_)
+    if action == "users":
+        return _users(chosen, users, json_)
+    if action == "status":
+        return _status(chosen, json_)
+    if action in ("backup", "restore"):
+        return _keep(chosen, action, file)
+    from autograder.classroom.opening import close_classroom
+
+    close_classroom(chosen.name, delete_work=delete_work)
+    show("closed; all work is deleted" if delete_work else "closed; work and grades are kept")
+    return 0
+
+
+def _up(settings: Settings, users: Path | None, dummy: bool, as_json: bool) -> int:
+    from autograder.classroom.opening import open_classroom
+    from autograder.classroom.people import read_people
+    from autograder.errors import ManyHandsError
+
+    if settings.sign_in.kind == "dummy" and not dummy:
+        raise ManyHandsError(
+            "the dummy sign-in lets anybody in under any name",
+            why="sign_in.kind is dummy, and --dummy-sign-in-for-tests was not given",
+            remedy="choose native, oidc or lti13",
+        )
+    if dummy:
+        from autograder.classroom.settings import SignIn
+
+        settings = replace(settings, sign_in=SignIn("dummy"))
+        say("anybody can sign in under any name: this is for tests only")
+    if users is None and settings.sign_in.kind == "native":
+        raise ManyHandsError("who is in the class?", remedy="./manyhands classroom up --users users.csv")
+    opened = open_classroom(settings, read_people(users) if users else (), say)
+    told = {"address": opened.address, "new": [*opened.new], "passwords": {**opened.passwords}}
+    if as_json:
+        show(json.dumps(told, indent=2))
+        return 0
+    _show_passwords(opened.passwords)
+    show(f"the classroom is open: {opened.address}")
+    show("./manyhands classroom down ends it; work and grades are kept")
+    return 0
+
+
+def _users(settings: Settings, users: Path | None, as_json: bool) -> int:
+    from autograder.classroom.host import Host
+    from autograder.classroom.opening import enrol
+    from autograder.classroom.people import read_people
+    from autograder.errors import ManyHandsError
+
+    if users is None:
+        raise ManyHandsError("who is to be added?", remedy="./manyhands classroom users --users users.csv")
+    told = enrol(Host(settings.name), read_people(users), native=settings.sign_in.kind == "native")
+    if as_json:
+        show(json.dumps(told, indent=2))
+        return 0
+    _show_passwords(told["passwords"])
+    show(f"{len(told['new'])} new; who was there before keeps their password, and has the role the file says")
+    return 0
+
+
+def _status(settings: Settings, as_json: bool) -> int:
+    from autograder.classroom.host import Host
+
+    host = Host(settings.name)
+    running = {service: bool(host.container(service)) for service in SERVICES}
+    rooms = host.rooms()
+    if as_json:
+        show(json.dumps({"services": running, "rooms": rooms}, indent=2))
+    else:
+        for service, runs in running.items():
+            show(f"  {service:<11} {'runs' if runs else 'does not run'}")
+        show(f"  {len(rooms)} room{'' if len(rooms) == 1 else 's'} open")
+    return 0 if all(running.values()) else 1
+
+
+def _keep(settings: Settings, action: str, file: Path | None) -> int:
+    from autograder.classroom.host import Host
+    from autograder.classroom.keeping import save
+    from autograder.classroom.opening import restore_classroom
+    from autograder.errors import ManyHandsError
+
+    if file is None:
+        raise ManyHandsError("which file?", remedy=f"./manyhands classroom {action} class.tar")
+    if action == "backup":
+        count = save(Host(settings.name), file.absolute(), say)
+        show(f"{file} holds both databases and {count} volumes; it is as secret as what is in it")
+    else:
+        count = restore_classroom(settings, file.absolute(), say)
+        show(f"both databases and {count} volumes are back; ./manyhands classroom up opens it")
+    return 0
+
+
+def _plan(learners: int, as_json: bool) -> int:
+    from autograder.classroom.plan import as_text, plan
+
+    made = plan(learners)
+    show(json.dumps(made.to_dict(), indent=2) if as_json else as_text(made))
+    return 0
+
+
+def _show_passwords(passwords: Mapping[str, str]) -> None:
+    if passwords:
+        show("passwords, shown this once; nobody can look them up later:")
+        for name, password in passwords.items():
+            show(f"  {name:<24} {password}")

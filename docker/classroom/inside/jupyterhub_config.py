@@ -1,0 +1,106 @@
+"""The hub of a classroom. Read inside the hub's container; what differs between classrooms is in hub.json."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from room_spawner import RoomSpawner
+
+told = json.loads(Path("/run/classroom/hub/hub.json").read_text())
+c = get_config()  # noqa: F821 - traitlets puts it there
+
+# --- where things are. The proxy is another container in the same network, and outlives this one.
+c.JupyterHub.db_url = os.environ["HUB_DATABASE"]
+c.JupyterHub.hub_ip = "0.0.0.0"
+c.JupyterHub.hub_connect_ip = "hub"
+c.JupyterHub.bind_url = "http://0.0.0.0:8000/"
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.cleanup_proxy = False
+c.JupyterHub.cookie_secret_file = "/srv/hub/cookie_secret"
+c.JupyterHub.template_vars = {"announcement": told["announcement"]} if told["announcement"] else {}
+
+# --- rooms
+c.JupyterHub.spawner_class = RoomSpawner
+c.RoomSpawner.image = os.environ["LEARNER_IMAGE"]
+c.RoomSpawner.classroom = os.environ["CLASSROOM"]
+c.RoomSpawner.name_template = os.environ["CLASSROOM"] + "-room-{username}"
+c.RoomSpawner.addresses = told["rooms"]["addresses"]
+c.RoomSpawner.gradebook = os.environ["GRADEBOOK"]
+c.RoomSpawner.cpu_limit = told["quota"]["cpus"]
+c.RoomSpawner.mem_limit = told["quota"]["memory"].upper()  # as the hub writes it
+c.RoomSpawner.processes = told["quota"]["processes"]
+c.RoomSpawner.scratch = told["quota"]["scratch"]
+c.RoomSpawner.site = told["address"]
+c.JupyterHub.active_server_limit = told["rooms"]["at_once"]
+c.JupyterHub.concurrent_spawn_limit = told["rooms"]["starting"]
+c.Spawner.start_timeout = 300
+c.Spawner.http_timeout = 300
+c.Spawner.default_url = "/lab/tree/labs.md"
+
+# --- who may what
+c.JupyterHub.load_groups = {"instructors": {"users": []}}
+EXCHANGE = "access:services!service=exchange"
+c.JupyterHub.load_roles = [
+    {"name": "user", "scopes": ["self", EXCHANGE]},
+    # what a room's own token may do: tell that it is in use, let its owner in, and hand in for its owner
+    {"name": "server", "scopes": ["users:activity!user", "access:servers!server", EXCHANGE]},
+    {"name": "instructor", "scopes": ["admin-ui", "list:users", "read:users", "servers"], "groups": ["instructors"]},
+    {"name": "enrol", "scopes": ["admin:users", "admin:groups"], "services": ["enrol"]},
+    {"name": "metrics", "scopes": ["read:metrics"], "services": ["metrics"]},
+    {
+        "name": "cull",
+        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        "services": ["cull"],
+    },
+]
+idle = 60 * told["quota"]["idle_minutes"]
+c.JupyterHub.services = [
+    {
+        "name": "exchange",
+        "url": "http://exchange:9000",
+        "api_token": os.environ["EXCHANGE_TOKEN"],
+        "display": False,
+        "oauth_no_confirm": True,
+    },
+    {"name": "enrol", "api_token": os.environ["ENROL_TOKEN"], "display": False},
+    {"name": "metrics", "api_token": os.environ["METRICS_TOKEN"], "display": False},
+    {
+        "name": "cull",
+        "command": [
+            sys.executable,
+            "-m",
+            "jupyterhub_idle_culler",
+            f"--timeout={idle}",
+            f"--cull-every={max(10, idle // 4)}",
+        ],
+        "display": False,
+    },
+]
+
+# --- signing in
+c.Authenticator.admin_users = set()
+c.Authenticator.allow_existing_users = True
+kind = told["sign_in"]["kind"]
+if kind == "native":
+    c.JupyterHub.authenticator_class = "nativeauthenticator.NativeAuthenticator"
+    c.NativeAuthenticator.enable_signup = False
+    c.NativeAuthenticator.minimum_password_length = 12
+    c.NativeAuthenticator.allowed_failed_logins = 10
+    c.NativeAuthenticator.seconds_before_next_try = 60
+    import nativeauthenticator
+
+    c.JupyterHub.template_paths = [str(Path(nativeauthenticator.__file__).parent / "templates")]
+elif kind == "dummy":
+    c.JupyterHub.authenticator_class = "dummy"
+    c.DummyAuthenticator.allow_all = True
+elif kind == "oidc":
+    c.JupyterHub.authenticator_class = "oauthenticator.generic.GenericOAuthenticator"
+    for name, value in told["sign_in"]["options"].items():
+        setattr(c.GenericOAuthenticator, name, value)
+elif kind == "lti13":
+    c.JupyterHub.authenticator_class = "ltiauthenticator.lti13.auth.LTI13Authenticator"
+    for name, value in told["sign_in"]["options"].items():
+        setattr(c.LTI13Authenticator, name, value)

@@ -1,0 +1,139 @@
+"""Rooms: a container for each person, on a network of their own, with the rights that docker/desk gives and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+from docker.types import IPAMConfig, IPAMPool
+from dockerspawner import DockerSpawner
+from traitlets import Integer, Unicode
+
+SECCOMP = json.dumps(json.loads(Path("/opt/manyhands/classroom/seccomp.json").read_text()))
+LABEL = "manyhands.classroom"
+_ROOM_PREFIX = 29
+"""Bits of a room's network: six addresses, for the gateway, the proxy and the room."""
+_one_at_a_time = threading.Lock()
+
+
+class RoomSpawner(DockerSpawner):
+    """Starts one person's room."""
+
+    classroom = Unicode(help="Name of the classroom; everything it makes begins with it.").tag(config=True)
+    addresses = Unicode(help="Where rooms' networks are taken from.").tag(config=True)
+    gradebook = Unicode(help="The gradebook's database, for instructors.").tag(config=True)
+    site = Unicode(help="The address learners' browsers know.").tag(config=True)
+    scratch = Unicode("512m", help="Size of a room's /tmp, which is memory.").tag(config=True)
+    processes = Integer(1024, help="How many processes and threads a room may have.").tag(config=True)
+
+    remove = True
+    pull_policy = "never"
+    use_internal_ip = True
+
+    @property
+    def is_instructor(self) -> bool:
+        """Whether the hub has this person among the instructors now."""
+        return any(group.name == "instructors" for group in self.user.groups)
+
+    async def start(self) -> Any:
+        """Make the network, then the room in it."""
+        self.cmd = ["python", "-P", "-m", "autograder.classroom.room"]
+        self.network_name = self.container_name
+        self.volumes = {f"{self.classroom}-work-{{username}}": "/home/jovyan/work"}
+        if self.is_instructor:
+            self.volumes |= {
+                f"{self.classroom}_class": "/home/jovyan/work/class",
+                f"{self.classroom}_exchange": "/home/jovyan/work/exchange",
+            }
+        self.extra_create_kwargs = {"labels": {LABEL: self.classroom}, "hostname": "many-hands"}
+        self.extra_host_config = {
+            "network_mode": self.network_name,
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges", f"seccomp={SECCOMP}", "apparmor=unconfined"],
+            "pids_limit": self.processes,
+            "memswap_limit": self.mem_limit,
+            "read_only": True,
+            "init": True,
+            "tmpfs": {"/tmp": f"exec,mode=1777,size={self.scratch}"},
+            "ulimits": [docker.types.Ulimit(name="core", soft=0, hard=0)],
+            "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "1"}},
+        }
+        await self._in_thread(self._open_network)
+        return await super().start()
+
+    def get_env(self) -> dict[str, str]:
+        """What the room is told: beside the hub's own, where to hand in."""
+        told = super().get_env()
+        told["MANYHANDS_EXCHANGE"] = "http://hub:8000/services/exchange/"
+        told["MANYHANDS_SITE"] = self.site
+        if self.is_instructor:
+            told |= {"MANYHANDS_ROLE": "instructor", "MANYHANDS_DB": self.gradebook}
+        return told
+
+    def _docker(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "create_container":
+            # an uncovered /proc, as docker/desk/desk.bash explains; the SDK has no word for it
+            kwargs["host_config"] |= {"MaskedPaths": [], "ReadonlyPaths": []}
+        return super()._docker(method, *args, **kwargs)
+
+    async def start_object(self) -> None:
+        """Let an instructor's room reach the gradebook and the cluster."""
+        if self.is_instructor:
+            await self.docker("connect_container_to_network", self.object_id, f"{self.classroom}_teaching")
+        await super().start_object()
+
+    async def stop(self, now: bool = False) -> None:
+        """End the room; its files stay in its volume."""
+        await super().stop(now=now)
+        await self._in_thread(self._close_network)
+
+    async def poll(self) -> Any:
+        """As ever, and once in a hub's life: a proxy that was made anew is led back to the rooms that run."""
+        state = await super().poll()
+        if state is None and not getattr(self, "_led_back", False):
+            self._led_back = True
+            await self._in_thread(self._open_network)
+        return state
+
+    async def _in_thread(self, function: Any) -> None:
+        await asyncio.get_running_loop().run_in_executor(self.executor, function)
+
+    def _open_network(self) -> None:
+        name, proxy = self.container_name, f"{self.classroom}-proxy"
+        with _one_at_a_time:
+            if not self.client.networks(names=[f"^{name}$"]):
+                self._create_network(name)
+            try:
+                self.client.connect_container_to_network(proxy, name, aliases=["hub"])
+            except docker.errors.APIError as error:
+                if "already exists" not in str(error.explanation):
+                    raise
+
+    def _create_network(self, name: str) -> None:
+        taken = [
+            ipaddress.ip_network(pool["Subnet"])
+            for network in self.client.networks()
+            for pool in network["IPAM"]["Config"] or ()
+            if "Subnet" in pool and ":" not in pool["Subnet"]
+        ]
+        for subnet in ipaddress.ip_network(self.addresses).subnets(new_prefix=_ROOM_PREFIX):
+            if not any(subnet.overlaps(other) for other in taken):
+                ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
+                labels = {LABEL: self.classroom}
+                self.client.create_network(name, driver="bridge", internal=True, ipam=ipam, labels=labels)
+                return
+        raise RuntimeError(f"no addresses of {self.addresses} are free for another room")
+
+    def _close_network(self) -> None:
+        name, proxy = self.container_name, f"{self.classroom}-proxy"
+        with _one_at_a_time:
+            try:
+                self.client.disconnect_container_from_network(proxy, name, force=True)
+                self.client.remove_network(name)
+            except docker.errors.NotFound:
+                pass

@@ -1,0 +1,132 @@
+"""One real classroom for all tests that need one: three people, no course pages, no grading cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from autograder.classroom.opening import Opened, close_classroom, open_classroom
+from autograder.classroom.people import Person
+from autograder.classroom.settings import Quota, Rooms, Settings
+from autograder.classroom.state import state_of
+
+PASSWORD = "a password for ada"
+ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+PATIENCE_SECONDS = 400
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Return as soon as a condition holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.2)  # between two looks
+
+
+def docker(*words: str, check: bool = True) -> str:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False, timeout=300)
+    assert not check or done.returncode == 0, f"{words}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def lab_opens(browser: httpx.Client, name: str) -> bool:
+    """Whether JupyterLab itself answers, and not the hub in its place."""
+    answer = browser.get(f"user/{name}/lab")
+    return answer.status_code == 200 and answer.url.path.startswith(f"/user/{name}/lab")
+
+
+@dataclass(frozen=True)
+class Room:
+    """Somebody's room, and their browser."""
+
+    name: str
+    container: str
+    browser: httpx.Client
+
+    def run(self, code: str) -> Any:
+        """Run Python in the room, as its owner could in a notebook; what it prints as JSON."""
+        said = docker("exec", self.container, "python", "-P", "-c", code)
+        return json.loads(said.splitlines()[-1])
+
+    def token(self) -> str:
+        """The room's own, which its owner can read."""
+        told = json.loads(docker("inspect", "--format", "{{json .Config.Env}}", self.container))
+        return next(one.partition("=")[2] for one in told if one.startswith("JUPYTERHUB_API_TOKEN="))
+
+    def address(self) -> str:
+        return docker(
+            "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", self.container
+        )
+
+
+@dataclass(frozen=True)
+class Classroom:
+    settings: Settings
+    opened: Opened
+    authority: Path
+
+    def container(self, service: str) -> str:
+        mine = f"label=com.docker.compose.project={self.settings.name}"
+        named = f"label=com.docker.compose.service={service}"
+        return docker("ps", "--quiet", "--filter", mine, "--filter", named)
+
+    def browser(self) -> httpx.Client:
+        trust = ssl.create_default_context(cafile=str(self.authority))
+        return httpx.Client(base_url=self.settings.url, verify=trust, timeout=120, follow_redirects=True)
+
+    def sign_in(self, name: str, password: str) -> httpx.Client:
+        """A browser in which this person is signed in, if the hub let them."""
+        browser = self.browser()
+        browser.get("hub/login")
+        told = {"username": name, "password": password, "_xsrf": browser.cookies["_xsrf"]}
+        browser.post("hub/login", data=told)
+        return browser
+
+    def enter(self, name: str, password: str) -> Room:
+        """Sign in and wait until the room answers."""
+        browser = self.sign_in(name, password)
+        browser.get(f"hub/spawn/{name}")
+        wait_until(lambda: lab_opens(browser, name), f"the room of {name}")
+        return Room(name, f"{self.settings.name}-room-{name}", browser)
+
+
+@pytest.fixture(scope="session")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+    home = tmp_path_factory.mktemp("classroom")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    name = f"mh-test-{uuid.uuid4().hex[:8]}"
+    settings = Settings(name=name, port=port, quota=Quota(processes=512), rooms=Rooms(at_once=2))
+    before = os.environ.get("MANYHANDS_HOME")
+    os.environ["MANYHANDS_HOME"] = str(home)
+    people = [Person("ada", password=PASSWORD), Person("alan"), Person("grace", "instructor")]
+    try:
+        opened = open_classroom(settings, people, print, grading=False, site=False)
+        yield Classroom(settings, opened, state_of(home, name).authority)
+    finally:
+        close_classroom(name, delete_work=True)
+        os.environ.pop("MANYHANDS_HOME")
+        if before is not None:
+            os.environ["MANYHANDS_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def ada(classroom: Classroom) -> Room:
+    return classroom.enter("ada", PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def alan(classroom: Classroom) -> Room:
+    return classroom.enter("alan", classroom.opened.passwords["alan"])

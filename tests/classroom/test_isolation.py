@@ -1,0 +1,135 @@
+"""A real classroom: everybody gets their own room, and nothing of anybody else's."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.classroom.conftest import ADDRESSES, PASSWORD, Classroom, Room, docker, wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+REACHES = """
+import json, socket
+found = []
+for host, port in {places!r}:
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+        found.append([host, port])
+    except OSError:
+        pass
+print(json.dumps(found))
+"""
+ASKS = """
+import json, os, urllib.error, urllib.request
+found = {{}}
+for path in {paths!r}:
+    mine = {{"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}}
+    try:
+        request = urllib.request.Request("http://hub:8000" + path, headers=mine)
+        found[path] = urllib.request.urlopen(request, timeout=30).status
+    except urllib.error.HTTPError as error:
+        found[path] = error.code
+print(json.dumps(found))
+"""
+HANDS_IN = """
+import io, json, tarfile
+from autograder.classroom.fetching import ask
+packed = io.BytesIO()
+with tarfile.open(fileobj=packed, mode="w") as archive:
+    for name, data in (("spread-the-load.ipynb", b"{}"), ("student_id.txt", b"alan")):
+        entry = tarfile.TarInfo(name)
+        entry.size = len(data)
+        archive.addfile(entry, io.BytesIO(data))
+print(ask("submissions/spread-the-load?student=alan&user=alan", packed.getvalue()).decode())
+"""
+
+
+def test_people_were_made_known_once(classroom: Classroom) -> None:
+    assert sorted(classroom.opened.new) == ["ada", "alan", "grace"]
+    assert sorted(classroom.opened.passwords) == ["alan", "grace"]  # ada brought hers
+    for name, password in (("ada", "wrong"), ("nobody", PASSWORD), ("alan", PASSWORD)):
+        browser = classroom.sign_in(name, password)
+        assert browser.get("hub/home").url.path == "/hub/login"
+    assert classroom.browser().get("hub/signup").status_code in (403, 404)
+
+
+def test_a_room_has_the_labs_and_a_sandbox_and_no_rights(ada: Room) -> None:
+    assert ada.browser.get("user/ada/api/contents/labs/spread-the-load?content=0").json()["type"] == "directory"
+    rights = docker("exec", ada.container, "cat", "/proc/self/status")
+    assert re.search(r"^CapBnd:\s+0+$", rights, re.MULTILINE)
+    assert re.search(r"^NoNewPrivs:\s+1", rights, re.MULTILINE)
+    assert re.search(r"^Uid:\s+1000\s", rights, re.MULTILINE)
+    told = json.loads(docker("inspect", ada.container))[0]
+    assert [mount["Destination"] for mount in told["Mounts"]] == ["/home/jovyan/work"]
+    assert told["HostConfig"]["ReadonlyRootfs"]
+    assert (told["HostConfig"]["PidsLimit"], told["HostConfig"]["CpuQuota"]) == (512, 100_000)
+    assert told["HostConfig"]["Memory"] == told["HostConfig"]["MemorySwap"] == 1536 * 2**20
+    found = json.loads(docker("exec", ada.container, "manyhands", "doctor", "--json"))["findings"]
+    assert {one["name"]: one["works"] for one in found}["sandbox"]
+
+
+def test_a_room_reaches_the_hub_and_nothing_else(classroom: Classroom, ada: Room, alan: Room) -> None:
+    places = [("hub", 8000), ("hub", 8081)]
+    kept = [("hub", 8001), (alan.address(), 8888), ("database", 5432), ("exchange", 9000), ("prometheus", 9090)]
+    for service in ("database", "exchange", "prometheus", "front"):
+        addresses = docker("inspect", "--format", ADDRESSES, classroom.container(service))
+        kept += [(address, port) for address in addresses.split() for port in (5432, 9000, 9090, 8443)]
+    kept += [(docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge"), 22)]
+    found = ada.run(REACHES.format(places=places + kept))
+    assert found == [list(place) for place in places]
+
+
+def test_a_room_s_token_is_good_for_its_owner_only(ada: Room, alan: Room) -> None:
+    allowed = ["/hub/api/user", "/user/ada/api/status", "/services/exchange/labs"]
+    refused = [
+        *("/hub/api/users", "/hub/api/users/alan", "/hub/api/users/alan/server", "/hub/api/groups", "/hub/api/proxy"),
+        *("/hub/api/services", "/hub/metrics", "/user/alan/api/status", "/user/alan/api/contents/labs"),
+        *("/services/exchange/labs/no-such-lab", "/services/exchange/feedback/" + "a" * 64),
+    ]
+    found = ada.run(ASKS.format(paths=allowed + refused))
+    assert [found[path] for path in allowed] == [200, 200, 200]
+    assert {path for path in refused if found[path] not in (403, 404)} == set()
+    assert ada.browser.get("user/alan/api/contents/labs").status_code in (403, 404)
+    assert alan.browser.get("user/alan/api/contents/labs").status_code == 200
+
+
+def test_whoever_hands_in_hands_in_for_themselves(classroom: Classroom, ada: Room) -> None:
+    assert "timestamp" in ada.run(HANDS_IN)
+    inbound = "/srv/exchange/many-hands/inbound"
+    kept = docker("exec", classroom.container("exchange"), "ls", inbound).splitlines()
+    assert [name.split("+")[:2] for name in kept] == [["ada", "spread-the-load"]]
+
+
+def test_nbgrader_s_own_submit_goes_over_the_exchange(classroom: Classroom, alan: Room) -> None:
+    docker("exec", alan.container, "manyhands", "nbgrader", "submit", "spread-the-load")
+    exchange = classroom.container("exchange")
+    kept = docker("exec", exchange, "sh", "-c", "ls -d /srv/exchange/many-hands/inbound/alan+spread-the-load+*")
+    files = docker("exec", exchange, "ls", kept).split()
+    assert "spread-the-load.ipynb" in files
+    assert "timestamp.txt" in files
+
+
+def test_a_third_room_is_refused_politely(classroom: Classroom, ada: Room, alan: Room) -> None:
+    assert {ada.name, alan.name} == {"ada", "alan"}
+    browser = classroom.sign_in("grace", classroom.opened.passwords["grace"])
+    answer = browser.get("hub/spawn/grace")
+    assert answer.status_code == 429
+    assert "limit" in answer.text.lower()
+
+
+def test_work_goes_on_while_the_hub_is_restarted(classroom: Classroom, ada: Room) -> None:
+    before = docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", ada.container)
+    kept = {"type": "file", "format": "text", "content": "mine"}
+    headers = {"Authorization": f"token {ada.token()}"}
+    ada.browser.put("user/ada/api/contents/labs/kept.txt", json=kept, headers=headers).raise_for_status()
+    hub = classroom.container("hub")
+    docker("stop", "--time", "30", hub)
+    read = ada.browser.get("user/ada/api/contents/labs/kept.txt")
+    assert read.json()["content"] == "mine"  # through the proxy, with no hub at all
+    docker("start", hub)
+    wait_until(lambda: classroom.browser().get("hub/health").status_code == 200, "the hub")
+    wait_until(lambda: ada.browser.get("user/ada/api/status").status_code == 200, "the room")
+    assert docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", ada.container) == before
