@@ -508,6 +508,28 @@ def test_a_silent_kernel_is_told_with_the_way_out_and_taken_back(stopped: Shown)
     expect(trouble).to_be_hidden()
 
 
+_GIVEN_UP = "Error displaying widget: model not found"
+
+
+def test_the_place_that_jupyterlab_gave_up_is_taken_when_the_model_has_come(stopped: Shown) -> None:
+    page = stopped.page
+    page.evaluate(
+        """(text) => { document.getElementById("cell").innerHTML = ["Another widget", "Starting the stack of 'it' …"]
+        .map((said) => `<div class=jp-OutputArea>${said}<p class=jupyter-widgets>${text}</p></div>`).join("") }""",
+        _GIVEN_UP,
+    )
+    places = page.locator(".jupyter-widgets")
+    page.evaluate("window.come()")
+    page.clock.run_for(3000)
+    expect(places).to_have_text([_GIVEN_UP, _GIVEN_UP])  # the panel is shown elsewhere
+    page.evaluate("() => { window.leave(); window.come(); }")
+    page.clock.run_for(3000)
+    later(stopped, stopped.message(frames.piled_up()))
+    expect(places.nth(0)).to_have_text(_GIVEN_UP)
+    expect(places.nth(1).locator(".mh-server")).to_have_count(4)
+    expect(stopped.room).to_have_count(1)
+
+
 def test_a_stack_that_is_gone_says_what_to_do(shown: Shown) -> None:
     shown.change(frames.piled_up(1), refused(2))
     expect(shown.page.get_by_role("alert")).to_contain_text("The stack is gone")

@@ -35,6 +35,7 @@ const model = {
 window.model = model;
 window.tell = (message) => [...heard].forEach((does) => does(message));
 window.show = (el) => widget.render({ model, el });
+window.come = () => widget.initialize({ model });
 window.again = () => {
   window.leave?.();
   model.last = model.said.at(-1)?.kind;

@@ -7,6 +7,7 @@ import { make } from "./dom.js";
 import { makeHead } from "./head.js";
 import { join } from "./link.js";
 import { makeLog } from "./log.js";
+import { takeLostPlace } from "./lost.js";
 import { makeNews } from "./news.js";
 import { makePrediction } from "./prediction.js";
 import { makeReset } from "./reset.js";
@@ -16,7 +17,10 @@ import { makeStage } from "./stage.js";
 import { makeTable } from "./table.js";
 import { makeTimeline } from "./timeline.js";
 
+let views = 0;
+
 function render({ model, el }) {
+  views += 1;
   const act = (command, words) => link.ask(command, words);
   const [head, news, speech] = [makeHead(act), makeNews(act), makeSpeech()];
   const [stage, timeline, table] = [makeStage(act), makeTimeline(), makeTable()];
@@ -50,7 +54,13 @@ function render({ model, el }) {
     link.leave();
     for (const part of [...parts, speech]) part.leave?.();
     frame_.remove();
+    views -= 1;
   };
 }
 
-export default { render };
+/** Runs once when the model comes to a page, before any view. */
+function initialize({ model }) {
+  takeLostPlace((el) => render({ model, el }), () => views > 0);
+}
+
+export default { initialize, render };
