@@ -14,6 +14,9 @@ from autograder.traffic.sample import Sample
 from autograder.traffic.send import send
 
 SERVERS = tuple(Server(f"app{number}", workers=8, service_ms=10.0, page_ms=2.0) for number in range(1, 5))
+ASK = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect('/run/manyhands/runtime.sock'); " \
+    "s.sendall(sys.argv[1].encode() + b'\\n'); print(s.makefile().read())"  # fmt: skip
+"""A program for the balancer's machine: says a line to HAProxy's Runtime API, and prints the answer."""
 MAIN = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
 
 

@@ -7,7 +7,6 @@ produced by a time limit of 50 ms or by somebody who leaves; what has to stay ha
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import re
 import socket
@@ -15,8 +14,6 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from autograder.stack.local_sandbox import balancer_folders
 
@@ -104,15 +101,6 @@ class Server:
                     connection.sendall(MUCH)
             if path in ("/silent", "/stalls"):
                 self.go_on.wait(PATIENCE_S)
-
-
-@pytest.fixture
-def near(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a short name: a socket's address has 107 characters at most."""
-    short = Path(f"/tmp/mh-codes-{os.getpid()}-{threading.get_ident() % 10_000}")
-    short.symlink_to(tmp_path)
-    yield short
-    short.unlink()
 
 
 @contextlib.contextmanager

@@ -112,15 +112,6 @@ def get(door: Path) -> bytes:
         return b"".join(iter(lambda: client.recv(4096), b""))
 
 
-@pytest.fixture
-def near(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a short name: a socket's address has 107 characters at most."""
-    short = Path(f"/tmp/mh-kept-{os.getpid()}-{threading.get_ident() % 10_000}")
-    short.symlink_to(tmp_path)
-    yield short
-    short.unlink()
-
-
 @pytest.mark.parametrize(
     ("pool", "location", "connections", "version"),
     [

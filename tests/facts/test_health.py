@@ -13,12 +13,10 @@ from autograder.stack.conduct import Conduct
 from autograder.traffic.clients import population
 from autograder.traffic.sample import Sample
 from autograder.traffic.send import send
-from tests.facts.shop import MAIN, Shop, haproxy, haproxy_lines, lines, nginx, open_shop, words_of
+from tests.facts.shop import ASK, MAIN, Shop, haproxy, haproxy_lines, lines, nginx, open_shop, words_of
 
 MODULE = Path(__file__).parents[2] / "course/modules/03-health"
 CHECKED = "check inter 200ms fall 2 rise 2"
-ASK = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect('/run/manyhands/runtime.sock'); " \
-    "s.sendall(sys.argv[1].encode() + b'\\n'); print(s.makefile().read())"  # fmt: skip
 
 
 @pytest.fixture

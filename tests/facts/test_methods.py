@@ -11,7 +11,7 @@ import pytest
 from autograder.stack.conduct import Conduct
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
-from tests.facts.shop import Shop, haproxy, haproxy_lines, lines, nginx, words_of
+from tests.facts.shop import ASK, Shop, haproxy, haproxy_lines, lines, nginx, words_of
 
 MODULE = Path(__file__).parents[2] / "course/modules/01-anatomy"
 
@@ -43,6 +43,27 @@ def test_first_needs_a_limit(by_haproxy: Shop) -> None:
     limited = by_haproxy.run(haproxy(f"    balance first\n{haproxy_lines(4, 'maxconn 3')}"), requests=600).shares()
     assert limited["app1"] < 0.8
     assert limited["app2"] > limited.get("app3", 0.0) > limited.get("app4", 0.0) - 0.05
+
+
+@pytest.mark.parametrize("method", ["static-rr", "source"])
+def test_static_methods_take_all_or_nothing_at_run_time(by_haproxy: Shop, method: str) -> None:
+    config = haproxy(f"    balance {method}\n{haproxy_lines(4, 'weight 10')}")
+    assert by_haproxy.running.apply({"haproxy.cfg": config.encode()}).ok
+    for weight, refused in (("50%", True), ("0%", False), ("100%", False)):
+        said = by_haproxy.running.machines.run("lb", ["python3", "-c", ASK, f"set server shop/app2 weight {weight}"])
+        assert ("only accepts weights '0%' and '100%'" in said.out) is refused, said
+    assert "take 0 % and 100 % only" in page("methods.md")
+
+
+@pytest.mark.parametrize(
+    ("more", "served"), [("", {"app2": 60}), ("    option allbackups\n", {"app2": 30, "app3": 30})]
+)
+def test_haproxy_uses_the_first_backup_unless_told_to_use_all(
+    by_haproxy: Shop, more: str, served: dict[str, int]
+) -> None:
+    first = haproxy_lines(3, "backup").replace("app1:8080 backup", "app1:8080 disabled")
+    config = haproxy(f"    balance roundrobin\n{more}{first}")
+    assert by_haproxy.run(config, requests=60).counts() == served
 
 
 def test_weights_are_turns(by_nginx: Shop) -> None:

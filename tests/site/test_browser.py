@@ -150,7 +150,8 @@ def test_no_barriers_on_a_page_of_a_list(sheet: Tab, site: Path, number: int) ->
     dress(sheet, schemes[number % 2])
     show(sheet, str(Page(site, GENERATED[number]).article))
     assert_fits(sheet)
-    assert barriers(sheet, within=ARTICLE) == []
+    # of names and what is said of them there are thousands, all of one make
+    assert barriers(sheet, within=ARTICLE, alike="reference/api/" in GENERATED[number]) == []
 
 
 SOUND = """<article class="md-content__inner md-typeset"><h1 id="top">A page</h1>
