@@ -196,7 +196,7 @@ def test_the_script_is_one_module_of_modest_size() -> None:
     script = page.script()
     assert len(script.encode()) + len(page.style().encode()) <= 100_000
     assert re.findall(r"^import\b.*", script, re.MULTILINE) == []
-    assert re.findall(r"^export\b.*", script, re.MULTILINE) == ["export default { render };"]
+    assert re.findall(r"^export\b.*", script, re.MULTILINE) == ["export default { initialize, render };"]
     modules = page.order(page.MAIN)
     assert sorted(modules) == sorted(path.name for path in page.FOLDER.glob("*.js"))
     assert len(modules) == len(set(modules))
