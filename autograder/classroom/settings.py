@@ -123,6 +123,7 @@ def _check(settings: Settings, where: str) -> None:
         ),
         "port has to be from 1 to 65535": not 0 < settings.port < 65536,
         "address has to begin with https://": bool(settings.address) and not settings.address.startswith("https://"),
+        "announcement has to be one line": "\n" in settings.announcement,
         "quota.memory has to look like 1536m or 2g": not _SIZE.fullmatch(quota.memory),
         "quota.scratch has to look like 512m or 1g": not _SIZE.fullmatch(quota.scratch),
         "quota.cpus has to be more than 0": quota.cpus <= 0,
