@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, overload
 from autograder.labs.catalogue import LabError
 from autograder.labs.examiner import apply_everywhere, examine
 from autograder.notebook.alone import Alone
+from autograder.notebook.asking import ask
 from autograder.notebook.choice import choose
 from autograder.notebook.happened import Happened
 from autograder.notebook.logbook import Logbook
@@ -38,7 +39,6 @@ from autograder.stack.balancing import config_digest
 from autograder.stack.conduct import Conduct
 from autograder.stack.engine import EngineError
 from autograder.stack.running import open_stack
-from autograder.traffic.clients import POPULATIONS, population
 from autograder.traffic.send import send
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from autograder.stack.proxies.proxy import ConfigFault
     from autograder.traffic.sample import Sample
 
-MAX_REQUESTS = 5000
 SLOW = Conduct(slowness=10.0)
 PEOPLE = 125
 """Who check out at once in a lab that has no peak of its own."""
@@ -113,27 +112,26 @@ class LabSession:
         """Have ``listener`` called with everything that is done from now on."""
         self._listeners.append(listener)
 
-    def send(self, clients: str = "many", requests: int = 300, *, checkout: bool = False) -> TrafficView:
+    def send(
+        self, clients: str = "many", requests: int = 300, *, checkout: bool = False, through: str = ""
+    ) -> TrafficView:
         """Send traffic and see where it went.
 
         ``clients`` is who sends: many, office, subnet, few, behind-cdn or kept-alive. With ``checkout=True`` they ask
-        for the expensive page, all at once as far as the lab's peak allows.
+        for the expensive page, all at once as far as the lab's peak allows. Where a lab has several balancers,
+        ``through`` names the one that is sent to, if it is not the first.
         """
-        if clients not in POPULATIONS:
-            raise choose(clients, POPULATIONS, "population of clients")
-        if not 1 <= requests <= MAX_REQUESTS:
-            raise LabError(f"{requests} requests are out of range", remedy=f"send from 1 to {MAX_REQUESTS}")
-        crowd = population(clients)
-        plan = crowd.check_out(requests) if checkout else crowd.browse(requests)
+        wish = ask(self.running, clients, requests, through, checkout=checkout)
+        at_once = self._peak if checkout else 32
         with self.quietly() as show:
             began = time.monotonic()
-            sample = send(self.running, crowd, plan, concurrency=self._peak if checkout else 32, timeout=10.0)
+            sample = send(self.running, wish.crowd, wish.plan, concurrency=at_once, timeout=10.0, door=wish.door)
             show(began, sample)
         down = tuple(name for name, state in self.running.servers().items() if not state.up)
         shares = " ".join(f"{name} {part:.0%}" for name, part in sorted(sample.shares().items()))
-        self.note(f"send {clients}", f"{shares}, {sample.failed} failed")
+        self.note(f"send {wish.words}", f"{shares}, {sample.failed} failed")
         predicted = self.predicted()
-        return TrafficView(sample, self.lab.stack.fair_shares(), self.lab.stack.balancer.proxy, down, predicted)
+        return TrafficView(sample, self.lab.stack.fair_shares(), wish.proxy, down, predicted)
 
     def predict(self, **shares: float) -> Said:
         """Write down what you expect before you look: ``lab.predict(app1=25, app2=25, …)``, in per cent."""

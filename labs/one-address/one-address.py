@@ -132,7 +132,10 @@ lab.check("staff")
 #
 # nginx can put a visitor's own address in the place of the CDN's before anything else looks at it. Look up
 # `set_real_ip_from` and `real_ip_header`. The first is about trust, the second about a header. `lab.send()` goes through
-# HAProxy; the two checks below send to nginx, and tell what they counted.
+# HAProxy. Say `through="phones"`, and it goes through nginx.
+
+# %%
+lab.send(clients="behind-cdn", through="phones")
 
 # %% nbgrader={"grade": true, "grade_id": "phones", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("phones")

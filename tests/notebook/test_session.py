@@ -75,6 +75,7 @@ def test_a_crash_is_seen_and_mended_by_a_restart_of_each_server(lab: LabSession)
     [
         (lambda lab: lab.send(clients="mny"), "did you mean 'many'?"),
         (lambda lab: lab.send(requests=0), "from 1 to 5000"),
+        (lambda lab: lab.send(through="lb2"), "did you mean 'lb'?"),
         (lambda lab: lab.check("spred"), "did you mean 'spread'?"),
         (lambda lab: lab.predict(app1=50), "make 50 %"),
         (lambda lab: lab.predict(web1=50), "no server called 'web1'"),
@@ -86,6 +87,19 @@ def test_a_slip_is_answered_with_what_would_work(lab: LabSession, call: object, 
     with pytest.raises(ManyHandsError) as caught:
         call(lab)  # type: ignore[operator]
     assert says in str(caught.value)
+
+
+def test_of_two_balancers_one_sends_through_the_one_it_names(tmp_path: Path) -> None:
+    session = open_lab("one-address", folder=tmp_path)
+    try:
+        assert session.send(requests=20, through="phones").sample.failed == 0
+        session.running.machines.kill("phones")
+        assert session.send(requests=20, through="phones").sample.failed == 20
+        assert session.send(requests=20).sample.failed == 0
+        said = [entry.what for entry in session.history().entries]
+        assert said[-3:] == ["send many through phones", "send many through phones", "send many"]
+    finally:
+        session.close()
 
 
 def test_all_checks_at_once_and_words_as_a_notebook_shows_them(lab: LabSession) -> None:

@@ -47,7 +47,7 @@ WORDS: Final = {
     "rollback": Word("", "go back to the config that ran before; the file is put back, too"),
     "diff": Word("", "the config as it is saved, against the last known good one"),
     "edit": Word("[FILE]", "open a file in your editor"),
-    "send": Word("[WHO] [COUNT]", f"send requests and see where they went; WHO is {', '.join(POPULATIONS)}"),
+    "send": Word("[WHO] [COUNT] [BALANCER]", f"send and see where it went; WHO is {', '.join(POPULATIONS)}"),
     "shares": Word("", "where the traffic of the last seconds went; the first time, this starts it"),
     "seconds": Word("", "the last ten seconds, one by one"),
     "load": Word("RATE [WHO]", "so many requests a second from now on; 0 for none"),
@@ -168,10 +168,12 @@ class Commands:
         return f"{self._session.folder / name}"
 
     def _send(self, words: Sequence[str]) -> str:
-        who = next((word for word in words if not word.isdigit()), "many")
+        balancers = [one.name for one in self._session.lab.stack.balancers]
+        through = next((word for word in words if word in balancers), "")
+        who = next((word for word in words if not word.isdigit() and word not in balancers), "many")
         count = next((int(word) for word in words if word.isdigit()), 300)
         return re.sub(
-            "(?:█+ *| {3,})+", "   ", repr(self._session.send(who, count))
+            "(?:█+ *| {3,})+", "   ", repr(self._session.send(who, count, through=through))
         )  # numbers alone; bars are for the eye
 
     def _shares(self, _: Sequence[str]) -> str:
