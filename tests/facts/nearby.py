@@ -19,13 +19,13 @@ PATIENCE_S = 120
 
 
 class Server:
-    """Answers every request with ``status``, or breaks off when it is 0; remembers what it was asked."""
+    """Answers with each ``status`` in turn, then always with the last; at 0 it breaks off. Remembers what was asked."""
 
-    def __init__(self, place: Path, status: int = 200) -> None:
+    def __init__(self, place: Path, *status: int) -> None:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(place))
         self._listening.listen(64)
-        self._status = status
+        self._status = status or (200,)
         self.asked: list[str] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -43,8 +43,8 @@ class Server:
             while lines.readline().strip():
                 pass
             self.asked.append(" ".join(first[:2]))
-            if self._status:
-                head = f"HTTP/1.1 {self._status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            if status := self._status[min(len(self.asked), len(self._status)) - 1]:
+                head = f"HTTP/1.1 {status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
                 connection.sendall(head.encode())
 
 

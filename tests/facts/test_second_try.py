@@ -19,7 +19,7 @@ MODULES = Path(__file__).parents[2] / "course/modules"
 def test_what_was_sent_is_sent_again_unless_twice_is_not_once(near: Path, method: str, status: int) -> None:
     pool = f"upstream shop {{ server unix:{near}/breaks; server unix:{near}/well backup; }}"
     with (
-        contextlib.closing(Server(near / "breaks", status=0)) as first,
+        contextlib.closing(Server(near / "breaks", 0)) as first,
         contextlib.closing(Server(near / "well")) as second,
         nginx(near, "location / { proxy_pass http://shop; }", pool) as door,
     ):
@@ -40,11 +40,22 @@ def test_what_was_never_sent_is_sent_to_another(near: Path, method: str) -> None
         assert server.asked == [f"{method} /"]
 
 
+def test_failures_count_within_a_time_not_in_a_row(near: Path) -> None:
+    pool = f"upstream shop {{ server unix:{near}/odd max_fails=2 fail_timeout=1h; server unix:{near}/well backup; }}"
+    with (
+        contextlib.closing(Server(near / "odd", 0, 200, 0, 200)) as odd,
+        contextlib.closing(Server(near / "well")) as well,
+        nginx(near, "location / { proxy_pass http://shop; }", pool) as door,
+    ):
+        assert [ask(door) for _ in range(6)] == [200] * 6
+        assert (len(odd.asked), len(well.asked)) == (3, 5)  # a success in between did not set the count back
+
+
 @pytest.mark.parametrize(("listed", "status"), [("error timeout", 503), ("error http_503", 200)])
 def test_a_503_is_an_answer_unless_it_is_listed(near: Path, listed: str, status: int) -> None:
     pool = f"upstream shop {{ server unix:{near}/busy; server unix:{near}/well backup; }}"
     with (
-        contextlib.closing(Server(near / "busy", status=503)),
+        contextlib.closing(Server(near / "busy", 503)),
         contextlib.closing(Server(near / "well")),
         nginx(near, f"location / {{ proxy_next_upstream {listed}; proxy_pass http://shop; }}", pool) as door,
     ):

@@ -36,6 +36,7 @@ GENERATED = [
     "progress.html",
     "print/index.html",
     "slides/index.html",
+    "reference/facts.html",
     "labs/index.html",
     "reference/measurements.html",
     *(f"labs/{lab}.html" for lab in LABS if not (COURSE / "labs" / f"{lab}.md").exists()),
