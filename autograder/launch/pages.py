@@ -127,6 +127,9 @@ class _Pages(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
+        policy = Path(self.directory) / "csp.txt"
+        if policy.is_file():  # the build wrote it: nothing from elsewhere, and no script that it does not know
+            self.send_header("Content-Security-Policy", policy.read_text("ascii").strip())
         super().end_headers()
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002  # the base class's signature

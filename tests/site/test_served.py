@@ -38,16 +38,19 @@ FILE = "lab/tree/labs/read-the-traffic/read-the-traffic.ipynb"
 
 @pytest.fixture
 def hosted(site: Path) -> Iterator[str]:
+    """The site as ``up`` serves it: with the policy as a header."""
+    with launched.serve(site, 0) as address:
+        yield address.removesuffix("/")
+
+
+def test_a_strict_policy_refuses_nothing_of_the_site_and_all_else(page: Tab, hosted: str, site: Path) -> None:
+    page.add_init_script(WATCH)
     policy = (site / "csp.txt").read_text("ascii").strip()
     assert "unsafe" not in policy
-    with served(site, {"Content-Security-Policy": policy}) as address:
-        yield address
-
-
-def test_a_strict_policy_refuses_nothing_of_the_site_and_all_else(page: Tab, hosted: str) -> None:
-    page.add_init_script(WATCH)
     for name in MAKES:
-        page.goto(f"{hosted}/{name}")
+        answer = page.goto(f"{hosted}/{name}")
+        assert answer is not None
+        assert answer.header_value("content-security-policy") == policy
         assert page.evaluate("window.refused") == [], name
     page.goto(f"{hosted}/index.html")
     page.keyboard.press("f")
