@@ -17,6 +17,8 @@ PROXIES = ("nginx", "haproxy")
 SERVERS = 4
 """So many there are in the stack; a config has three or four of them."""
 _INTENDED = "# manyhands: intended"
+_MOST_A_SECOND = 60
+"""A limit that is felt: one of two balancers gets 100 requests a second."""
 
 
 @dataclass(frozen=True)
@@ -226,12 +228,12 @@ def _some_fail(draft: _Draft, dice: random.Random) -> None:
 
 
 def _queue_delays(draft: _Draft, dice: random.Random) -> None:
-    draft.site.append(f"limit_req_zone $server_port zone=all:1m rate={dice.randint(40, 120)}r/s;")
+    draft.site.append(f"limit_req_zone $server_port zone=all:1m rate={dice.randint(30, _MOST_A_SECOND)}r/s;")
     draft.place = ["limit_req zone=all burst=5000;", "proxy_pass http://shop;"]
 
 
 def _rate_refused(draft: _Draft, dice: random.Random) -> None:
-    draft.site.append(f"limit_req_zone $server_port zone=all:1m rate={dice.randint(20, 120)}r/s;")
+    draft.site.append(f"limit_req_zone $server_port zone=all:1m rate={dice.randint(20, _MOST_A_SECOND)}r/s;")
     draft.place = ["limit_req zone=all burst=5 nodelay;", "proxy_pass http://shop;"]
 
 
