@@ -156,6 +156,24 @@ def test_two_guards_do_not_fight(nginx: Production) -> None:
         pass
 
 
+def test_a_log_that_was_cut_while_no_guard_ran_is_told_of_once(nginx: Production) -> None:
+    fresh(nginx)
+    with nginx.guard() as guard:
+        guard.adopt()
+        guard.desk.tell("alert", "what somebody wants forgotten")
+    log = nginx.home / "state" / "audit.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    for _ in range(2):
+        with nginx.guard() as guard:
+            told = [event.said for event in guard.desk.audit.events() if event.kind == "alert"]
+            assert ["lines were cut off" in said for said in told] == [True]
+            assert len(guard.desk.audit.verify()) == 1
+    for path in (log, nginx.home / "state" / "audit.head"):
+        path.unlink()
+    with nginx.guard() as guard:
+        assert "the log is gone" in guard.desk.audit.events()[-1].said
+
+
 def test_what_somebody_changed_by_hand_is_not_written_over(nginx: Production) -> None:
     fresh(nginx)
     place = nginx.home / "conf" / nginx.main
