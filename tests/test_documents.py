@@ -17,7 +17,9 @@ LINKS = [
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
     if not target.startswith(("https://", "mailto:"))
 ]
-STOREYS = [floor for floor in FLOORS if not floor.startswith("__") and floor not in {"errors", "durable", "whereabouts"}]
+STOREYS = [
+    floor for floor in FLOORS if not floor.startswith("__") and floor not in {"errors", "durable", "whereabouts"}
+]
 
 
 def anchors(path: Path) -> set[str]:

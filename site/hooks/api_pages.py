@@ -26,8 +26,7 @@ from autograder.whereabouts import PACKAGE, ROOT
 
 FOLDER = "reference/api"
 _CONTRACT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0]
-_NO_PAGE = ("verbs", "cli", "__main__")
-FLOORS = tuple(floor for floor in reversed(_CONTRACT["layers"]) if floor[0] != "(" and floor not in _NO_PAGE)
+FLOORS = tuple(floor for floor in reversed(_CONTRACT["layers"]) if floor not in ("verbs", "cli", "__main__"))
 """Ground first. What the verbs above them take, ``./manyhands VERB --help`` says."""
 ENTRY = "MISTAKE"
 """A module of ``mistakes`` that has one is an entry of the catalogue: its page is in the field guide."""

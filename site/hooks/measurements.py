@@ -32,8 +32,8 @@ description: What Many Hands takes and gives beside its peers, as last measured,
 
 Times depend on the machine. So each is measured beside a peer, in the same run, and what counts is the **ratio**: ours
 through theirs, unless the line says otherwise. This machine had {found["processors"]} processors, and a load of
-{found["load"]:g} when it began. A busy machine bends even ratios: believe a round the more, the lower its load. `./manyhands bench --quick` measures on
-yours.
+{found["load"]:g} when it began. A busy machine bends even ratios: believe a round the more, the
+lower its load. `./manyhands bench --quick` measures on yours.
 """
     ]
     for benchmark, rows in groupby(found["rows"], key=lambda row: row["benchmark"]):
