@@ -30,6 +30,7 @@ a second that is in 7, 10 and 14 seconds. More would be sooner, and too much for
 _CHECKOUTS = 0.1
 _TIMEOUT_S = 2.0
 """When a client gives up: a slice is told when its last answer is there, and the picture should live."""
+_PASSES_S = 5.0
 _SLICES_S = {"local": EVERY_S}
 _SLICE_S = 1.0
 """On engines where a call to the clients node takes a new interpreter, slices are longer."""
@@ -55,7 +56,8 @@ class Stream:
         self._cookies = Cookies()
         self._pauses = 0
         self.trouble = ""
-        """Why the newest slice could not be sent; empty if it could."""
+        """Why nothing could be sent for a while; empty if the newest slice could."""
+        self._failing_since = 0.0
         self.into: RunningStack | None = None
         """The stack that is sent to now."""
 
@@ -79,9 +81,11 @@ class Stream:
 
         def heard(start: float, what: Sample | Exception) -> None:
             if isinstance(what, Exception):
-                self.trouble = str(what)
+                self._failing_since = self._failing_since or time.monotonic()
+                # One may fail as a machine wakes up, or is too busy: the next one tells.
+                self.trouble = str(what) if time.monotonic() > self._failing_since + _PASSES_S else ""
             elif what.fates or not flow.behind:  # a slice that was left out says nothing of those under way
-                self.trouble = ""
+                self.trouble, self._failing_since = "", 0.0
                 self._tally.add(start, what, slice_s)
 
         with self._lock:

@@ -235,6 +235,18 @@ def test_a_stack_that_died_is_told_and_started_anew(lab: LabSession) -> None:
     assert (lab.folder / "conf/nginx.conf.mine").read_bytes() == MENDED
 
 
+def test_a_stack_that_slept_goes_on_where_it_was(lab: LabSession) -> None:
+    room, keeper = lab.room, lab.running.machines._process.pid  # type: ignore[attr-defined]
+    until(room, lambda frame: frame.throughput > 0)
+    os.killpg(keeper, signal.SIGSTOP)
+    try:
+        until(room, lambda frame: frame.throughput == 0 and "no answer" in frame.verdict)
+    finally:
+        os.killpg(keeper, signal.SIGCONT)
+    frame = until(room, lambda frame: frame.phase == "running" and frame.throughput > 0)
+    assert (frame.trouble, {one.condition for one in frame.servers}) == ("", {"up"})
+
+
 @pytest.mark.docker
 def test_in_containers_a_change_shows_and_is_undone(tmp_path: Path) -> None:
     with lab_open(tmp_path, engine="docker") as lab:
