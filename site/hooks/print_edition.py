@@ -167,5 +167,9 @@ set up, they work with the network off.
 ## On a web server
 
 Any server of plain files will do. Beside the pages lies `csp.txt`: the strictest Content-Security-Policy that they
-keep. Send it as a header.
+keep. Send it as a header, as `./manyhands up` does.
+
+Your class has a JupyterHub? Put a file `lab.json` beside the pages: `{{"lab": "https://hub.example.org/"}}`. Then every
+lab's button opens it there, each reader in a room of their own. Without that file, a reader can name the hub on a
+lab's page, and that browser keeps it.
 """

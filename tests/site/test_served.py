@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +14,7 @@ from autograder.launch import pages as launched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
+    from playwright.sync_api import Route
 
 pytestmark = pytest.mark.browser
 
@@ -89,3 +91,20 @@ def test_up_tells_the_page_which_port_jupyterlab_found(page: Tab, site: Path) ->
         link = page.get_by_role("link", name="Open this lab")
         link.wait_for()
         assert link.get_attribute("href") == f"http://127.0.0.1:8891/{FILE}"
+
+
+def test_who_hosts_the_site_of_a_class_names_its_hub_once_for_all(page: Tab, site: Path) -> None:
+    def answer(route: Route) -> None:
+        name = urlsplit(route.request.url).path.lstrip("/")
+        if name == "lab.json":
+            route.fulfill(json={"lab": "https://hub.example.org/"})
+        elif (site / name).is_file():
+            route.fulfill(path=site / name)
+        else:
+            route.fulfill(status=404)
+
+    page.route("http://course.example/**", answer)
+    page.goto(f"http://course.example/{LAB}")
+    page.get_by_text("Opens on https://hub.example.org/").wait_for()
+    link = page.get_by_role("link", name="Open this lab")
+    assert link.get_attribute("href") == f"https://hub.example.org/hub/user-redirect/{FILE}"

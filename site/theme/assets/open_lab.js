@@ -43,9 +43,9 @@
     return `${address}${own ? "" : "hub/user-redirect/"}lab/tree/labs/${lab}/${lab}.ipynb`;
   }
 
-  // The port that `up` found free; a site that something else serves does not know of any.
-  async function started(root) {
-    if (!LOOPBACK.test(location.hostname)) return "";
+  // Where whoever serves the site says that labs open: `up` tells the port it found free, a class's host its hub.
+  async function toldByHost(root) {
+    if (!location.protocol.startsWith("http")) return "";
     try {
       const answer = await fetch(`${root}lab.json`, { cache: "no-store" });
       return sound((await answer.json()).lab ?? "");
@@ -73,13 +73,14 @@
     const field = add(label, "input", "", { type: "url", placeholder: "https://hub.example.org/", autocomplete: "url" });
     const save = add(box, "button", "Use it", { type: "button", className: "mh-button" });
     const forget = add(box, "button", "Use ./manyhands up", { type: "button", className: "mh-button" });
-    const up = (await started(place.dataset.root)) || USUAL;
+    const host = await toldByHost(place.dataset.root);
 
     function show() {
       const hub = sound(kept());
       field.value = hub;
-      link.href = where(hub || up, lab);
-      told.textContent = hub ? `Opens on ${hub}` : "Opens in the JupyterLab that ./manyhands up started in this browser.";
+      link.href = where(hub || host || USUAL, lab);
+      const elsewhere = hub || (host && !LOOPBACK.test(new URL(host).hostname) ? host : "");
+      told.textContent = elsewhere ? `Opens on ${elsewhere}` : "Opens in the JupyterLab that ./manyhands up started in this browser.";
     }
 
     save.addEventListener("click", () => {
