@@ -59,7 +59,9 @@ def classroom(
     if action == "plan":
         return _plan(learners, json_)
     from autograder.classroom.settings import load_settings
+    from autograder.launch.places import only_in_a_clone
 
+    only_in_a_clone("classroom")  # its images are made from the clone
     chosen = load_settings(settings)
     if action == "up":
         return _up(chosen, users, dummy_sign_in_for_tests, json_)

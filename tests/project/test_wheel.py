@@ -135,7 +135,7 @@ def test_it_keeps_what_a_user_makes_in_their_own_folder(installed: Installed) ->
     ).items()
 
 
-@pytest.mark.parametrize("words", [("test",), ("bench", "stacks"), ("new-lab", "mine")])
+@pytest.mark.parametrize("words", [("test",), ("bench", "stacks"), ("new-lab", "mine"), ("classroom", "status")])
 def test_what_needs_a_clone_says_so(installed: Installed, words: tuple[str, ...]) -> None:
     ran = installed.run(*words)
     assert ran.returncode == 2
