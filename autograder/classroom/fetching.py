@@ -58,11 +58,18 @@ def bring_labs(places: Places, say: Callable[[str], None]) -> None:
         hand_out(places, slug, say)
 
 
+def hand_out_released(places: Places, say: Callable[[str], None]) -> None:
+    """An instructor's own copies of the labs that are released: the exchange's folder is in their room."""
+    for released in sorted(places.outbound("").glob("*/")):
+        hand_out(places, released.name, say)
+
+
 def hand_out(places: Places, slug: str, say: Callable[[str], None]) -> None:
     """This person's own copy of a released lab, if there is none. It appears whole or not at all."""
     dest = places.learner / slug
     if dest.exists():
         return
+    places.learner.mkdir(parents=True, exist_ok=True)
     partial = places.learner / f".{slug}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     copy_for(own_name(), places.outbound(slug), partial)

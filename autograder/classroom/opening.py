@@ -63,7 +63,7 @@ def open_classroom(
     without = () if grading else ("--scale", "scheduler=0")
     host.compose("up", "--detach", "--remove-orphans", *without, told=told)
     say("releasing the labs")
-    _release(host, images)
+    _release(host, images, settings.labs)
     if grading:
         host.start_graders(images.grading, settings.graders)
     say("waiting for the hub")
@@ -125,7 +125,7 @@ def _lay_out_site(built: Path, state: State, say: Callable[[str], None]) -> None
     shutil.copytree(built, state.site, dirs_exist_ok=True)
 
 
-def _release(host: Host, images: Images) -> None:
+def _release(host: Host, images: Images, labs: Sequence[str]) -> None:
     """Let nbgrader release the labs into the exchange, as in an instructor's room; quick when done before."""
     docker(
         *(
@@ -142,7 +142,7 @@ def _release(host: Host, images: Images) -> None:
         *("--tmpfs", "/tmp:exec,mode=1777", "--volume", "/home/jovyan/work", "--memory", "2g"),
         *("--label", f"{LABEL}={host.name}", "--volume", f"{host.name}_class:/home/jovyan/work/class"),
         *("--volume", f"{host.name}_exchange:/home/jovyan/work/exchange", images.learner),
-        *("python", "-P", "-m", "autograder.classroom.releasing"),
+        *("python", "-P", "-m", "autograder.classroom.releasing", *labs),
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Lay out the folders, bring the labs, and become JupyterLab; what could not be brought is said and stays away."""
-    from autograder.classroom.fetching import bring_labs
+    from autograder.classroom.fetching import bring_labs, hand_out_released
     from autograder.grading.classroom import prepare_class
     from autograder.grading.settings import Places
     from autograder.labs.catalogue import all_labs
@@ -24,15 +24,17 @@ def main() -> None:
     home = home_folder()
     jupyter.prepare(home)
     places = Places(home)
-    if os.environ.get("MANYHANDS_ROLE") == "instructor":
-        prepare_class(home, progress=_say)
-    else:
-        prepare_class(home, [], seed="none")  # a learner's seed comes with the labs
-        try:
+    try:
+        if os.environ.get("MANYHANDS_ROLE") == "instructor":
+            prepare_class(home, [])
+            hand_out_released(places, _say)
+        else:
+            prepare_class(home, [], seed="none")  # a learner's seed comes with the labs
             bring_labs(places, _say)
-        except (OSError, ValueError, ManyHandsError) as error:
-            _say(f"labs could not be brought: {error}")
-    lablist.write(home, all_labs(), os.environ.get("MANYHANDS_SITE", ""))
+    except (OSError, ValueError, ManyHandsError) as error:
+        _say(f"labs could not be brought: {error}")
+    here = tuple(lab for lab in all_labs() if (places.learner / lab.slug).is_dir())
+    lablist.write(home, here, os.environ.get("MANYHANDS_SITE", ""))
     jupyter.forget_servers(home)
     command = _command(home)
     os.execv(command[0], command)

@@ -48,13 +48,17 @@ class SignIn:
 
 @dataclass(frozen=True)
 class Settings:
-    """A whole classroom. ``address`` is what browsers see; empty for loopback and the port. ``graders`` are workers."""
+    """A whole classroom. ``address`` is what browsers see; empty for loopback and the port. ``graders`` are workers.
+
+    ``labs`` are the slugs of those that are released when it opens; empty for all.
+    """
 
     name: str = "manyhands-classroom"
     port: int = 8443
     address: str = ""
     announcement: str = ""
     graders: int = 1
+    labs: tuple[str, ...] = ()
     quota: Quota = field(default_factory=Quota)
     rooms: Rooms = field(default_factory=Rooms)
     sign_in: SignIn = field(default_factory=SignIn)
@@ -97,10 +101,14 @@ def _table(kind: Any, told: Any, where: str, prefix: str) -> Any:
     if not isinstance(told, Mapping):
         raise ManyHandsError(f"{prefix.rstrip('.')} is not a table", where=where)
     known = {one.name: one for one in fields(kind)}
+    made = dict(told)
     for key, value in told.items():
         if key not in known:
             raise ManyHandsError(f"{prefix}{key} is not known", where=where, remedy=suggestion(key, known))
         usual = getattr(kind(), key)
+        if usual == ():
+            made[key] = _words(value, f"{prefix}{key}", where)
+            continue
         right = isinstance(value, (int, float) if isinstance(usual, float) else type(usual) if usual != {} else Mapping)
         if not right or isinstance(value, bool):
             raise ManyHandsError(
@@ -108,7 +116,13 @@ def _table(kind: Any, told: Any, where: str, prefix: str) -> Any:
                 where=where,
                 why=f"it has to be a {type(usual).__name__}, such as {usual!r}",
             )
-    return kind(**told)
+    return kind(**made)
+
+
+def _words(value: Any, name: str, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise ManyHandsError(f"{name} is {value!r}", where=where, why="it has to be a list of words")
+    return tuple(value)
 
 
 def _check(settings: Settings, where: str) -> None:

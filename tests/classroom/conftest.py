@@ -10,7 +10,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from autograder.classroom.state import state_of
 
 PASSWORD = "a password for ada"
 ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+LABS = ("spread-the-load",)
 PATIENCE_SECONDS = 400
 
 
@@ -76,6 +77,8 @@ class Classroom:
     settings: Settings
     opened: Opened
     authority: Path
+    browsers: list[httpx.Client] = field(default_factory=list)
+    """All that were opened, to be closed at the end."""
 
     def container(self, service: str) -> str:
         mine = f"label=com.docker.compose.project={self.settings.name}"
@@ -84,7 +87,9 @@ class Classroom:
 
     def browser(self) -> httpx.Client:
         trust = ssl.create_default_context(cafile=str(self.authority))
-        return httpx.Client(base_url=self.settings.url, verify=trust, timeout=120, follow_redirects=True)
+        browser = httpx.Client(base_url=self.settings.url, verify=trust, timeout=120, follow_redirects=True)
+        self.browsers.append(browser)
+        return browser
 
     def sign_in(self, name: str, password: str) -> httpx.Client:
         """A browser in which this person is signed in, if the hub let them."""
@@ -108,14 +113,17 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     name = f"mh-test-{uuid.uuid4().hex[:8]}"
-    settings = Settings(name=name, port=port, quota=Quota(processes=512), rooms=Rooms(at_once=2))
+    settings = Settings(name=name, port=port, quota=Quota(processes=512), rooms=Rooms(at_once=2), labs=LABS)
     before = os.environ.get("MANYHANDS_HOME")
     os.environ["MANYHANDS_HOME"] = str(home)
     people = [Person("ada", password=PASSWORD), Person("alan"), Person("grace", "instructor")]
+    browsers: list[httpx.Client] = []
     try:
         opened = open_classroom(settings, people, print, grading=False, site=False)
-        yield Classroom(settings, opened, state_of(home, name).authority)
+        yield Classroom(settings, opened, state_of(home, name).authority, browsers)
     finally:
+        for browser in browsers:
+            browser.close()
         close_classroom(name, delete_work=True)
         os.environ.pop("MANYHANDS_HOME")
         if before is not None:

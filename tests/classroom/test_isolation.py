@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+from autograder.classroom.host import Host
+from autograder.classroom.keeping import save
+from autograder.classroom.opening import close_classroom, open_classroom, restore_classroom
+from autograder.classroom.people import Person
+from autograder.errors import ManyHandsError
 from tests.classroom.conftest import ADDRESSES, PASSWORD, Classroom, Room, docker, wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 REACHES = """
 import json, socket
-found = []
-for host, port in {places!r}:
+from concurrent.futures import ThreadPoolExecutor
+def reach(place):
     try:
-        socket.create_connection((host, port), timeout=3).close()
-        found.append([host, port])
+        socket.create_connection(place, timeout=10).close()
+        return [place]
     except OSError:
-        pass
-print(json.dumps(found))
+        return []
+with ThreadPoolExecutor(64) as pool:
+    print(json.dumps(sum(pool.map(reach, {places!r}), [])))
 """
 ASKS = """
 import json, os, urllib.error, urllib.request
 found = {{}}
-for path in {paths!r}:
+for asked in {paths!r}:
+    method, path = asked.split()
     mine = {{"Authorization": "token " + os.environ["JUPYTERHUB_API_TOKEN"]}}
     try:
-        request = urllib.request.Request("http://hub:8000" + path, headers=mine)
-        found[path] = urllib.request.urlopen(request, timeout=30).status
+        request = urllib.request.Request("http://hub:8000" + path, headers=mine, method=method)
+        found[asked] = urllib.request.urlopen(request, timeout=30).status
     except urllib.error.HTTPError as error:
-        found[path] = error.code
+        found[asked] = error.code
 print(json.dumps(found))
+"""
+GROUP = """
+import os, sqlalchemy
+query = "SELECT u.name FROM users u JOIN user_group_map m ON m.user_id = u.id JOIN groups g ON g.id = m.group_id"
+with sqlalchemy.create_engine(os.environ["HUB_DATABASE"]).connect() as connection:
+    print(*connection.execute(sqlalchemy.text(query)).scalars())
 """
 HANDS_IN = """
 import io, json, tarfile
@@ -83,11 +97,12 @@ def test_a_room_reaches_the_hub_and_nothing_else(classroom: Classroom, ada: Room
 
 
 def test_a_room_s_token_is_good_for_its_owner_only(ada: Room, alan: Room) -> None:
-    allowed = ["/hub/api/user", "/user/ada/api/status", "/services/exchange/labs"]
+    allowed = ["GET /hub/api/user", "GET /user/ada/api/status", "GET /services/exchange/labs"]
     refused = [
-        *("/hub/api/users", "/hub/api/users/alan", "/hub/api/users/alan/server", "/hub/api/groups", "/hub/api/proxy"),
-        *("/hub/api/services", "/hub/metrics", "/user/alan/api/status", "/user/alan/api/contents/labs"),
-        *("/services/exchange/labs/no-such-lab", "/services/exchange/feedback/" + "a" * 64),
+        *("GET /hub/api/users", "GET /hub/api/users/alan", "DELETE /hub/api/users/alan/server", "GET /hub/api/groups"),
+        *("GET /hub/api/proxy", "GET /hub/api/services", "GET /hub/metrics", "POST /hub/api/users/alan/tokens"),
+        *("GET /user/alan/api/status", "GET /user/alan/api/contents/labs", "POST /hub/api/shutdown"),
+        *("GET /services/exchange/labs/no-such-lab", "GET /services/exchange/feedback/" + "a" * 64),
     ]
     found = ada.run(ASKS.format(paths=allowed + refused))
     assert [found[path] for path in allowed] == [200, 200, 200]
@@ -133,3 +148,26 @@ def test_work_goes_on_while_the_hub_is_restarted(classroom: Classroom, ada: Room
     wait_until(lambda: classroom.browser().get("hub/health").status_code == 200, "the hub")
     wait_until(lambda: ada.browser.get("user/ada/api/status").status_code == 200, "the room")
     assert docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", ada.container) == before
+
+
+def test_a_classroom_that_was_lost_comes_back(classroom: Classroom, ada: Room, tmp_path: Path) -> None:
+    """The drill: save, lose everything, put it back, open. The last test, for the rooms before it are gone then."""
+    settings, file = classroom.settings, tmp_path / "class.tar"
+    docker("exec", ada.container, "sh", "-c", "echo mine > /home/jovyan/work/labs/saved.txt")
+    inbound = ("exec", classroom.container("exchange"), "ls", "/srv/exchange/many-hands/inbound")
+    handed_in = docker(*inbound)
+    volumes = save(Host(settings.name), file, print)
+    assert file.stat().st_mode & 0o077 == 0
+    with pytest.raises(ManyHandsError, match="is open"):
+        restore_classroom(settings, file, print)
+    close_classroom(settings.name, delete_work=True)
+    assert Host(settings.name).volumes() == []
+
+    assert restore_classroom(settings, file, print) == volumes
+    opened = open_classroom(settings, [Person("ada")], print, grading=False, site=False)
+    assert (list(opened.new), dict(opened.passwords)) == ([], {})
+    room = classroom.enter("ada", PASSWORD)
+    assert docker("exec", room.container, "cat", "/home/jovyan/work/labs/saved.txt") == "mine"
+    assert docker("exec", classroom.container("exchange"), *inbound[2:]) == handed_in != ""
+    groups = docker("exec", classroom.container("hub"), "python", "-c", GROUP)
+    assert groups.split() == ["grace"]

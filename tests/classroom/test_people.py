@@ -63,6 +63,7 @@ def test_examples_of_other_sign_ins_are_whole(kind: str) -> None:
     ("text", "what"),
     [
         ("prot = 1", "prot is not known"),
+        ('labs = "spread-the-load"', "list of words"),
         ("port = 0", "port has to be"),
         ('port = "8443"', "port is '8443'"),
         ('name = "A B"', "name has to be"),
