@@ -2,18 +2,20 @@
 
 What such changes still survive changes nothing that can be seen. ``judge_spread``: what stands for the path where no
 paths were given, since nothing is compared with it. ``_unit``: the first path or the second: all are given, or none.
-``_outlives``: a pool of one or two (one server is never concentrated), and the unit, which decides between even and
-undecided only. ``judge_rollback``: a chance that is exactly the limit.
+``_surely_even``: a server without units is as good as one with one, where nobody would believe either. ``at_most``: where
+the sum begins, and whether it stops one term sooner. ``_outlives``: a pool of one or two (one server is never
+concentrated), and the unit, which decides between even and undecided only. Limits of probabilities that no count meets.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
 from autograder.judge.rollback import Aftermath, Failures, Rollback, judge_rollback
-from autograder.judge.spread import Spread, SpreadVerdict, judge_spread, log_e_value
+from autograder.judge.spread import ALPHA, Spread, SpreadVerdict, at_most, decide, judge_spread, log_e_value
 from autograder.traffic.sample import Fate, Sample
 
 FAIR = {"a": 0.25, "b": 0.25, "c": 0.5}
@@ -90,9 +92,23 @@ def test_each_outcome_has_its_words() -> None:
     )
     assert words(returning=few) == ("New clients are spread; of those who were there before too few were seen.",)
     assert words(running=()) == ("No balancer takes connections.",)
+    assert words(running=("good", "bad", "old")) == (
+        "Beside the restored config (good) another one still runs: bad, old.",
+    )
+    assert words(running=("bad", "old")) == (
+        "The config that runs (bad, old) is not the one to be restored (good): it was not loaded.",
+    )
+    assert words(on_disk=("good", "bad", "old")) == (
+        "The restored config runs, but on disk lies another (bad, old): the next start brings that.",
+    )
     gone = tuple(Fate(n, "198.19.1.1", 0, "refused", 1.0, "") for n in range(9))
     assert words(arriving=judge_spread(Sample("many", "many", gone, 1.0), EQUAL)) == ("Every request fails.",)
     assert words(old_workers=2, seconds=31.0) == ("After 31 s, 2 old workers of the config before have not ended.",)
+    assert words(old_workers=1, seconds=31.0) == ("After 31 s, 1 old worker of the config before has not ended.",)
+    assert words(old_workers=2, held=3, seconds=2.0) == (
+        "After 2 s, 2 old workers of the config before still serve 3 connections.",
+    )
+    assert judge_rollback(dataclasses.replace(GOOD, old_workers=1, seconds=30.0)).outcome is Rollback.RESTORED
     (said,) = words(before=Failures(), during=Failures(300, 30))
     assert said.startswith("30 of 300 requests failed meanwhile (0.1% may; by chance: ")
 
@@ -124,3 +140,51 @@ def test_entries_that_hold_clients_are_measured_by_fair_shares() -> None:
     assert judge_rollback(
         dataclasses.replace(GOOD, arriving=three, sticky={"a": 3000, "b": 2000, "c": 5000})
     ).outcomes == (Rollback.RESTORED,)
+
+
+def decided(unit: str, fair: dict[str, float], **counts: int) -> Spread:
+    total = sum(counts.values())
+    return decide(counts, {name: counts.get(name, 0) / total for name in fair}, fair, unit)
+
+
+@pytest.mark.parametrize(
+    ("unit", "each", "spread"),
+    [
+        ("client", 20, Spread.UNDECIDED),
+        ("client", 21, Spread.EVEN),
+        ("page", 21, Spread.EVEN),
+        ("request", 21, Spread.UNDECIDED),
+        ("client", 49, Spread.EVEN),
+        ("client", 50, Spread.UNDECIDED),  # from here on they have to prove as much as requests
+        ("client", 200, Spread.EVEN),
+    ],
+)
+def test_how_many_clients_are_enough(unit: str, each: int, spread: Spread) -> None:
+    assert decided(unit, EQUAL, **dict.fromkeys(EQUAL, each)) is spread
+
+
+def test_half_as_much_again_is_where_even_ends() -> None:
+    fair = dict.fromkeys("abcd", 0.25)
+    assert decided("request", fair, a=3000, b=1667, c=1667, d=1666) is Spread.CONCENTRATED
+    assert decided("client", fair, a=90, b=50, c=50, d=50) is Spread.UNDECIDED
+    assert decided("client", fair, a=87, b=51, c=51, d=51) is Spread.EVEN
+
+
+@pytest.mark.parametrize("part", [0.5, 0.6, 0.64])
+def test_an_alarm_comes_with_the_first_request_that_proves_it(part: float) -> None:
+    fair = {"a": part, "b": 1 - part}
+    for count in range(1, 60):
+        proved = log_e_value({"a": count}, fair) >= math.log(1 / ALPHA)
+        assert (decided("request", fair, a=count) is Spread.CONCENTRATED) is proved
+
+
+def test_a_server_of_which_too_little_was_seen_keeps_the_verdict_open() -> None:
+    fair = {"a": 0.1, "b": 0.9}
+    assert decided("request", fair, a=1, b=96) is Spread.UNDECIDED
+    assert decide({"b": 97}, {"a": 0.01, "b": 0.99}, fair, "client") is Spread.UNDECIDED
+
+
+def test_the_tail_at_its_ends() -> None:
+    assert at_most(5, 5, 0.5) == 1.0
+    assert at_most(2, 5, 0.0) == 1.0
+    assert at_most(4, 5, 1.0) == 0.0
