@@ -2,8 +2,8 @@
 
 What such changes still survive changes nothing that can be seen. ``judge_spread``: what stands for the path where no
 paths were given, since nothing is compared with it. ``_unit``: the first path or the second: all are given, or none.
-``_surely_even``: a server without units is as good as one with one, where nobody would believe either. ``at_most``: where
-the sum begins, and whether it stops one term sooner. ``_outlives``: a pool of one or two (one server is never
+``_surely_even``: a server without units is as good as one with one, where nobody would believe either. ``at_most``:
+where the sum begins, and whether it stops one term sooner. ``_outlives``: a pool of one or two (one server is never
 concentrated), and the unit, which decides between even and undecided only. Limits of probabilities that no count meets.
 """
 
