@@ -142,8 +142,9 @@ class ShiftDesk:
             raise LabError(f"your shift {words}", remedy=f"{remedy} begins one")
 
     def spare_off(self) -> None:
-        """The spare machine is about to be switched off, which is no crash."""
+        """Switch the spare machine off, which is no crash."""
         self.session.about_to_end(self.world.spare)
+        self.stage.running.kill(self.world.spare)
 
     def go_on(self, at_s: float) -> None:
         """Let the clock run."""
@@ -154,12 +155,13 @@ class ShiftDesk:
         """Go on with a shift that was left: its changes are made again, and the clock goes on from there."""
         actions, asides = self.record.actions, self.record.asides
         if not actions:
+            with self.alone():
+                self.spare_off()
             return
         last = max([actions[-1].at_s, *(one.at_s for one in asides)])
         self.over = any(one.kind == "ended" for one in asides)
         with self.alone():
             self.spare_off()
-            self.stage.running.kill(self.world.spare)
             for action in actions:
                 if action.do in (*IN_HISTORY, "reload", "bigger"):
                     self.stage.do(action)

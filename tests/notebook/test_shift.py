@@ -80,6 +80,7 @@ def test_a_shift_is_done_left_and_gone_on_with(tmp_path: Path) -> None:
     try:
         with pytest.raises(ManyHandsError, match="has not begun"):
             shift.tell("Hello?")
+        assert [name for name, state in lab.servers().items() if state != "up"] == [shift.world.spare]
         cause, alone = shift.world.cause.name, shift.world.alone
         assert alone in shift.begin()  # it fell over, for everybody is sent to it
         assert "100% of the pages fail" in shift.restart(alone)

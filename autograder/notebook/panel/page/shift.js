@@ -94,9 +94,10 @@ export function makeShift(act) {
   const until = make("span", { class: "soft" });
   const begin = make("button", { type: "button", class: "button first", onclick: () => ask("begin") }, "Begin the shift");
   const end = make("button", { type: "button", class: "button", onclick: () => ask("end") }, "End the shift");
+  const first = make("p", { class: "soft" }, "Look before you act, in a cell: shift.shares(), shift.errors(), shift.history(). Then tell people what you know.");
   const [talk, moves] = [makeTalk(ask), makeMoves(ask)];
   const body = make("div", { class: "desk" }, talk.node, moves.node);
-  const { node } = section("shift", "On call", make("div", { class: "row" }, clock, until, begin, end), body);
+  const { node } = section("shift", "On call", make("div", { class: "row" }, clock, until, begin, end), first, body);
   node.hidden = true;
   return {
     node,
@@ -107,7 +108,7 @@ export function makeShift(act) {
       write(clock, shift.clock);
       write(until, { before: "the pager has rung", on: `the shift ends at ${shift.ends}`, over: "the shift is over" }[shift.phase]);
       [begin.hidden, end.hidden] = [shift.phase !== "before", shift.phase !== "on"];
-      body.hidden = shift.phase === "before";
+      [first.hidden, body.hidden] = [shift.phase !== "on", shift.phase === "before"];
       [moves.node.hidden, talk.form.hidden] = [shift.phase !== "on", shift.phase !== "on"];
       put(node, "data-phase", shift.phase);
       talk.show(shift);
