@@ -209,6 +209,7 @@ def test_who_is_on_call_reads_speaks_and_acts(shown: Shown) -> None:
     expect(desk).to_be_hidden()
     frame = frames.on_call(2)
     shown.whole(frame)
+    expect(desk).to_contain_text("Look before you act")
     expect(desk.get_by_role("log").locator("p")).to_have_text(
         [
             "10:05 pager The shop: 94% of the requests fail.",
@@ -238,6 +239,7 @@ def test_who_is_on_call_reads_speaks_and_acts(shown: Shown) -> None:
     again = replace(frame.shift, phase="before", clock="10:05", messages=(), commits=frame.shift.commits)
     shown.change(frame, replace(frame, number=3, shift=again))
     expect(desk.get_by_role("log")).to_be_hidden()
+    expect(desk.get_by_text("Look before you act")).to_be_hidden()
     desk.get_by_role("button", name="Begin the shift").click()
     assert shown.orders()[-1] == ("on_call", {"verb": "begin"})
     assert shown.faults == []
