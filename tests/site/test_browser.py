@@ -19,7 +19,8 @@ from autograder.bench.site.page import Page
 from tests.site.pages import GENERATED, WRITTEN
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)  # a page is judged by what it does, not by how busy the machine is
+PATIENCE_MS = 120_000  # a page is judged by what it does, not by how busy the machine is
+expect.set_options(timeout=PATIENCE_MS)
 
 Scheme = Literal["light", "dark"]
 WIDE, NARROW = (1360, 900), (390, 844)
@@ -70,6 +71,7 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
 def window(browser: Browser) -> Iterator[Tab]:
     """A window for all pages, one after the other: a new one costs more than the page in it."""
     with browser.new_context(reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
         yield context.new_page()
 
 
@@ -134,6 +136,7 @@ def test_no_barriers_in_what_is_around_an_article(tab: Tab, address: str, name: 
 def sheet(browser: Browser, address: str) -> Iterator[Tab]:
     """A narrow window with a page of the site, whose article is exchanged: styles and menus are loaded once."""
     with browser.new_context(reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
         tab = context.new_page()
         look(tab, NARROW, "light")
         visit(tab, f"{address}/field-guide/index.html")
