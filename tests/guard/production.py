@@ -100,6 +100,8 @@ run = false
 """
 
 
+_SILENT_S = 30.0
+"""Whose count stands still for so long does not count what is missing."""
 _NUMBERS = itertools.count()
 
 
@@ -250,13 +252,17 @@ class Paced(ProcessBalancer):
         return window
 
     def _counts(self) -> Window:
-        super().counts()
-        self.failed += self._each - _ask(self._host, self._each)
-        # A line is written after the answer was sent.
-        deadline, before = time.monotonic() + 300, 0
-        while (window := super().counts()).requests > before and time.monotonic() < deadline:
-            before = window.requests
+        before = super().counts().requests
+        answered = _ask(self._host, self._each)
+        self.failed += self._each - answered
+        # What was answered is counted a little later: a line is written, and perhaps handed on, after the answer.
+        window = super().counts()
+        changed, seen = time.monotonic(), window.requests
+        while window.requests < before + answered and time.monotonic() - changed < _SILENT_S:
             time.sleep(0.005)
+            window = super().counts()
+            if window.requests != seen:
+                changed, seen = time.monotonic(), window.requests
         return window
 
 

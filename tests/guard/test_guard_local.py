@@ -13,8 +13,11 @@ import pytest
 
 from autograder.cli import main
 from autograder.guard.alone import LockedError
+from autograder.guard.balancer import BalancerError
+from autograder.guard.balancers.runtime_api import ask
 from autograder.guard.guardian import GuardError
 from autograder.guard.state import Step
+from autograder.stack.procfs import wait_until
 from tests.guard import production as of
 from tests.guard.production import Production
 
@@ -97,6 +100,13 @@ def test_sticky_tables_are_emptied_and_a_signal_reloads_too() -> None:
         balancer.counts()
         assert balancer.clear() == ("shop",)
         assert balancer.clear() == ()
+
+
+def _said(master: str) -> str:
+    try:
+        return ask(master, "show version")
+    except BalancerError:
+        return ""
 
 
 FORWARD = [(step, "begun") for step in (Step.LINT, Step.BEFORE, Step.REST, Step.WATCH, Step.KEEP)]
@@ -218,6 +228,9 @@ def test_a_balancer_that_dies_of_a_change_gets_the_good_one_back() -> None:
     """And what could not be restored, because nothing runs there, is said."""
     with Production("haproxy") as production:
         config = production.lies_there()
+        # A master answers, and lets go: who waits for more waits in the middle of a revert.
+        master = f"{production.home}/master.sock"
+        assert wait_until(lambda: _said(master), 60)
         production.commit(production.config())
 
         def power_cut(step: Step, phase: str) -> None:

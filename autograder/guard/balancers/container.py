@@ -36,7 +36,7 @@ class Container:
         self._at, self._container = at, OneContainer(at.name, at.container)
         self._mount = Path(at.mount) if at.mount else None
         self._log = AccessLog(Path(at.access_log)) if at.access_log else None
-        self._output = ContainerOutput(self._container.follow, at.name)
+        self._output = ContainerOutput(self._container.follow, self._container.clock, at.name)
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
         """See :class:`Place`."""

@@ -23,11 +23,12 @@ _AGAIN_S = 0.5
 class ContainerOutput:
     """One container's output. What was there before the first look does not count.
 
-    ``follow`` gives it from a time on (epoch seconds; 0: from now on), each line with its time, until it breaks off.
+    ``follow`` gives it from a time on (epoch seconds), each line with its time, until it breaks off. ``clock`` tells
+    what time it is where the container is, as Docker writes it.
     """
 
-    def __init__(self, follow: Callable[[float], Iterator[bytes]], name: str) -> None:
-        self._follow, self._name = follow, name
+    def __init__(self, follow: Callable[[int], Iterator[bytes]], clock: Callable[[], str], name: str) -> None:
+        self._follow, self._clock, self._name = follow, clock, name
         self._last = ""
         self._listening: threading.Thread | None = None
         self._trouble: ManyHandsError | None = None
@@ -35,6 +36,7 @@ class ContainerOutput:
     def read(self, tally: Tally) -> None:
         """Have every line counted from now on. Raises :class:`ManyHandsError` while nobody can listen."""
         if self._listening is None:
+            self._last = self._clock()
             # It ends with the process: nobody waits for a container that says nothing.
             self._listening = threading.Thread(target=self._listen, args=(tally,), name=self._name, daemon=True)
             self._listening.start()
@@ -58,14 +60,12 @@ class ContainerOutput:
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 at, _, said = line.partition(b" ")
-                if (when := at.decode(errors="replace")) > already:  # Docker's times are equally long, to the ns
+                when = at.decode(errors="replace")
+                if when > already and when[:1].isdigit():  # Docker's times are equally long, to the ns
                     self._last = when
                     count_line(said, tally)
 
 
-def _epoch(when: str) -> float:
+def _epoch(when: str) -> int:
     """Of Docker's time, a little early: what comes twice is told by its time."""
-    try:
-        return int(datetime.fromisoformat(when[:19] + "+00:00").timestamp()) if when else 0.0
-    except ValueError:
-        return 0.0
+    return int(datetime.fromisoformat(when[:19] + "+00:00").timestamp())

@@ -6,6 +6,7 @@ import contextlib
 import io
 import posixpath
 import tarfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from autograder.guard.balancer import BalancerError
@@ -90,10 +91,15 @@ class OneContainer:
         with self._asking(f"write to {folder}") as api:
             api.put_archive(self._container, folder, packed.getvalue())
 
-    def follow(self, since: float) -> Iterator[bytes]:
-        """What the container writes from now on, or since then (epoch seconds), in pieces, with its times."""
+    def follow(self, since: int) -> Iterator[bytes]:
+        """What the container writes since then (epoch seconds), in pieces, each line with its time."""
         with self._asking("read the container's output") as api:
-            how = {"since": since} if since else {"tail": 0}
             yield from api.logs(
-                self._container, stdout=True, stderr=False, stream=True, follow=True, timestamps=True, **how
+                self._container, stdout=True, stderr=False, stream=True, follow=True, timestamps=True, since=since
             )
+
+    def clock(self) -> str:
+        """What time it is there, as Docker writes it before lines of output."""
+        with self._asking("tell the time") as api:
+            now = datetime.fromisoformat(api.info()["SystemTime"]).astimezone(UTC)
+        return now.strftime("%Y-%m-%dT%H:%M:%S.%f000Z")

@@ -28,6 +28,8 @@ def ask(address: str, words: str, patience: float = _PATIENCE_S) -> str:
         with _connection(address) as connection:
             connection.settimeout(patience)
             connection.sendall(words.encode() + b"\n")
+            # else a master (2.8) waits for another line, and nobody knows that this was all
+            connection.shutdown(socket.SHUT_WR)
             answer = bytearray()
             while data := connection.recv(65536):
                 answer += data
