@@ -206,16 +206,32 @@ def test_slower_is_twice_as_long_and_100_ms_longer_or_longer_than_declared(
     before_ms: float, now_ms: float, declared_ms: float | None, kind: Kind
 ) -> None:
     watcher = Watcher(Intent(EVEN.fair, latency_ms=declared_ms), answers(before_ms))
-    decision = Decision(Kind.WATCHING)
-    for look in range(1, 21):
-        now = answers(now_ms)
+    assert looked_at(watcher, now_ms).kind is kind
+
+
+def looked_at(watcher: Watcher, now_ms: float, control_ms: float | None = None) -> Decision:
+    """The decision of twenty looks at answers that take so long."""
+
+    def growing(milliseconds: float, look: int) -> Window:
         servers = [
             ServerCount(one.name, look * one.requests, latency=tuple(look * count for count in one.latency))
-            for one in now.servers
+            for one in answers(milliseconds).servers
         ]
-        if decision.kind is Kind.WATCHING:
-            decision = watcher.look(Window(look * 0.5, tuple(servers)), over=look == 20)
-    assert decision.kind is kind, decision
+        return Window(look * 0.5, tuple(servers))
+
+    for look in range(1, 21):
+        control = growing(control_ms, look) if control_ms else None
+        decision = watcher.look(growing(now_ms, look), control, over=look == 20)
+        if decision.kind is not Kind.WATCHING:
+            break
+    return decision
+
+
+def test_a_machine_that_gets_slow_for_all_is_told_from_the_change_by_a_control() -> None:
+    for control_ms, kind in ((8, Kind.REVERT), (180, Kind.UNSURE)):
+        decision = looked_at(Watcher(EVEN, answers(8), control=True), 180, control_ms)
+        assert decision.kind is kind, decision
+    assert "Balancers without the change show the same." in " ".join(decision.reasons)
 
 
 def test_blue_and_green_change_places() -> None:
