@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from autograder.errors import ManyHandsError
 from autograder.launch.places import ROOT
+from autograder.whereabouts import INSTALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,8 +49,14 @@ def ensure_images(say: Callable[[str], None], *, grading: bool = True) -> Images
     """Build what is missing; the names. The grading image is built only if asked for, and always under one name.
 
     Raises:
-        ManyHandsError: packages could not be fetched, or Docker could not build.
+        ManyHandsError: this is no clone, packages could not be fetched, or Docker could not build.
     """
+    if INSTALLED:
+        raise ManyHandsError(
+            "a classroom is opened from a clone of the repository",
+            why="its images are made from the clone's files, and of packages that the clone pins",
+            remedy="clone the repository, and run ./manyhands classroom up there",
+        )
     base = _base()
     images = Images(
         _ensure(_LEARNER, "learner.Dockerfile", base, _learner_packages(), ("autograder", "labs"), say),

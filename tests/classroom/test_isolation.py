@@ -166,8 +166,11 @@ def test_a_classroom_that_was_lost_comes_back(classroom: Classroom, ada: Room, t
     assert restore_classroom(settings, file, print) == volumes
     opened = open_classroom(settings, [Person("ada")], print, grading=False, site=False)
     assert (list(opened.new), dict(opened.passwords)) == ([], {})
-    room = classroom.enter("ada", PASSWORD)
-    assert docker("exec", room.container, "cat", "/home/jovyan/work/labs/saved.txt") == "mine"
+    assert classroom.sign_in("ada", PASSWORD).get("hub/home").url.path == "/hub/home"
+    work = f"{settings.name}-work-ada:/work:ro"
+    image = docker("inspect", "--format", "{{.Config.Image}}", classroom.container("hub"))
+    kept = docker("run", "--rm", "--network", "none", "--volume", work, image, "cat", "/work/labs/saved.txt")
+    assert kept == "mine"
     assert docker("exec", classroom.container("exchange"), *inbound[2:]) == handed_in != ""
     groups = docker("exec", classroom.container("hub"), "python", "-c", GROUP)
     assert groups.split() == ["grace"]
