@@ -169,13 +169,14 @@ def test_a_script_gets_a_record_and_an_exit_code(tmp_path: Path) -> None:
     assert re.search(r"^> send office 100\napp1 +100% +fair 20% +too much$", first.stdout, re.MULTILINE)
     assert "█" not in first.stdout
     assert "✗ spread: failed (0 of 3)" in first.stdout
-    mend = ("edit", "diff", "syntax", "apply", "shares", "check starts")
+    mend = ("edit", "diff", "syntax", "apply", "shares", "check starts", "checks")
     harm = ("kill app1", "predict app1=20 app2=20 app3=20 app4=40", "rollback", "quit", "check")
     then = lines(*mend, *harm, folder=folder)
     assert then.returncode == 0, then.stdout + then.stderr
     assert re.search(r"^app4 +(3[5-9]|4\d)% +40%", then.stdout, re.MULTILINE)
     assert "▲" not in then.stdout
     assert re.search(r"^\+ .*server app1:8080", then.stdout, re.MULTILINE)
+    assert "✓ starts  passed  1 of 1" in then.stdout
     assert "app1 is down; back app1 starts it again" in then.stdout
     assert then.stdout.endswith("> quit\n")
     assert (folder / "answers.json").exists()

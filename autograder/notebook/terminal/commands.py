@@ -208,7 +208,7 @@ class Commands:
         return "\n".join(said)
 
     def _checks(self, _: Sequence[str]) -> str:
-        return work.checks(self._session.room.frame(), _WIDTH).plain
+        return work.checks(self._next_frame(), _WIDTH).plain
 
     def _hint(self, words: Sequence[str]) -> str:
         return repr(self._session.hint(words[0] if words else ""))
@@ -265,6 +265,14 @@ class Commands:
                 remedy=suggestion(name, self._servers),
             )
         return name
+
+    def _next_frame(self) -> Frame:
+        """A frame that was begun after now: the newest may be older than what was done just before."""
+        room, deadline = self._session.room, time.monotonic() + _PATIENCE_S
+        number = room.frame().number
+        while room.frame().number < number + 2 and time.monotonic() < deadline:
+            time.sleep(EVERY_S)
+        return room.frame()
 
     def _fresh(self) -> Frame:
         """A frame that tells only of traffic since the last command that changed something, if there is any traffic."""

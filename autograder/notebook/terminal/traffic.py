@@ -36,7 +36,7 @@ _STYLES = {
 
 def heading(frame: Frame, width: int) -> Text:
     """The lab, who sends, through what, and what is going on: one line."""
-    balancers = " → ".join(
+    balancers = ", ".join(
         f"{one.name} {one.proxy} {one.digest}".rstrip() + ("" if one.up else " (down)") for one in frame.balancers
     )
     sending = f"{frame.clients} {frame.rate:g}/s" if frame.rate else "nobody sends"
