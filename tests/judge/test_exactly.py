@@ -3,8 +3,8 @@
 What such changes still survive changes nothing that can be seen. ``judge_spread``: what stands for the path where no
 paths were given, since nothing is compared with it. ``_unit``: the first path or the second: all are given, or none.
 ``_surely_even``: a server without units is as good as one with one, where nobody would believe either. ``at_most``:
-where the sum begins, and whether it stops one term sooner. ``_outlives``: a pool of one or two (one server is never
-concentrated), and the unit, which decides between even and undecided only. Limits of probabilities that no count meets.
+where the sum begins, and whether it stops one term sooner. ``_outlives``: a pool of one, which is never
+concentrated, and the unit, which decides between even and undecided only. Limits of probabilities that no count meets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 
 import pytest
 
-from autograder.judge.rollback import Aftermath, Failures, Rollback, judge_rollback
+from autograder.judge.rollback import Aftermath, Failures, Rollback, judge_rollback, lost_in, met
 from autograder.judge.spread import ALPHA, Spread, SpreadVerdict, at_most, decide, judge_spread, log_e_value
 from autograder.traffic.sample import Fate, Sample
 
@@ -140,6 +140,38 @@ def test_entries_that_hold_clients_are_measured_by_fair_shares() -> None:
     assert judge_rollback(
         dataclasses.replace(GOOD, arriving=three, sticky={"a": 3000, "b": 2000, "c": 5000})
     ).outcomes == (Rollback.RESTORED,)
+
+
+def test_entries_hold_clients_in_a_pool_of_two_as_well() -> None:
+    two = of({"a": 0.5, "b": 0.5}, a=300, b=300)
+    (said,) = words(arriving=two, sticky={"a": 90})
+    assert said == "90 of 90 entries in the balancer's tables hold clients to a."
+
+
+def failing(well: int, **kinds: int) -> Sample:
+    """So many answers, and so many failures of each kind."""
+    went = [("", 200)] * well + [(kind, 0) for kind, count in kinds.items() for _ in range(count)]
+    fates = tuple(Fate(n, "198.19.1.1", code, kind, 1.0, "" if kind else "a") for n, (kind, code) in enumerate(went))
+    return Sample("many", "many clients", fates, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("sample", "lost"),
+    [
+        (failing(100), 0),
+        (failing(76, timeout=24), 0),  # a machine that stalled
+        (failing(75, timeout=25), 25),  # what users meet
+        (failing(70, timeout=20, refused=10), 10),
+        (failing(60, timeout=30, refused=10), 40),
+    ],
+)
+def test_waiting_too_long_counts_where_it_is_what_users_meet(sample: Sample, lost: int) -> None:
+    assert lost_in(sample) == lost
+
+
+def test_what_users_met_in_all_is_the_sum_of_its_parts() -> None:
+    assert met([failing(76, timeout=24), failing(40, refused=10)]) == Failures(requests=150, failed=10)
+    assert met([]) == Failures(0, 0)
 
 
 def decided(unit: str, fair: dict[str, float], **counts: int) -> Spread:
