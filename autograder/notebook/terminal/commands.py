@@ -47,7 +47,10 @@ WORDS: Final = {
     "rollback": Word("", "go back to the config that ran before; the file is put back, too"),
     "diff": Word("", "the config as it is saved, against the last known good one"),
     "edit": Word("[FILE]", "open a file in your editor"),
-    "send": Word("[WHO] [COUNT] [BALANCER]", f"send and see where it went; WHO is {', '.join(POPULATIONS)}"),
+    "send": Word(
+        "[WHO] [COUNT] [VIA]",
+        f"send and see where it went; WHO is {', '.join(POPULATIONS)}; VIA is a balancer, if not the first",
+    ),
     "shares": Word("", "where the traffic of the last seconds went; the first time, this starts it"),
     "seconds": Word("", "the last ten seconds, one by one"),
     "load": Word("RATE [WHO]", "so many requests a second from now on; 0 for none"),
