@@ -19,25 +19,25 @@ MOST: Final = 20_000
 
 @dataclass(frozen=True)
 class Cost:
-    """What was measured: megabytes, and seconds of one processor."""
+    """Megabytes, and seconds of one processor, as counted in a classroom with two rooms; guesses say that they are."""
 
     room_mb: float = 190.0
-    """A room at rest: JupyterLab, and one kernel with a lab's page loaded."""
-    stack_mb: float = 110.0
-    """What a running stack and a check add to it, at most."""
-    services_mb: float = 450.0
-    """Front, proxy, hub, database, exchange, Prometheus."""
+    """A room at rest: JupyterLab, 130, and a kernel, for which 60 is a guess."""
+    stack_mb: float = 60.0
+    """What a running stack and a check add to it: 45, and some more for larger labs."""
+    services_mb: float = 350.0
+    """Front, proxy, hub, database, exchange, Prometheus, and the cluster's scheduler."""
     hub_mb_each: float = 0.5
-    """What the hub and the proxy keep for each room."""
-    open_seconds: float = 9.0
+    """What the hub and the proxy keep for each room: a guess."""
+    open_seconds: float = 10.0
     """To open a room."""
     check_seconds: float = 1.5
-    """To check one's work once: start a stack, send traffic, judge."""
+    """To check one's work once: 0.3 for each of five checks."""
     judge_seconds: float = 6.0
-    """To judge one submission of one lab in full."""
+    """To judge one submission of one lab in full: a guess on the safe side."""
     images_mb: float = 1_800.0
     work_mb: float = 30.0
-    """A person's files."""
+    """A person's files: a guess."""
 
 
 @dataclass(frozen=True)
