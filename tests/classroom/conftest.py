@@ -107,7 +107,7 @@ class Classroom:
         return Room(name, f"{self.settings.name}-room-{name}", browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
     home = tmp_path_factory.mktemp("classroom")
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -130,11 +130,11 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
             os.environ["MANYHANDS_HOME"] = before
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ada(classroom: Classroom) -> Room:
     return classroom.enter("ada", PASSWORD)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def alan(classroom: Classroom) -> Room:
     return classroom.enter("alan", classroom.opened.passwords["alan"])
