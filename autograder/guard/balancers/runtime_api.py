@@ -5,6 +5,7 @@ Holds for HAProxy 2.2 and newer. Time spans are the means of a server's last 1,0
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import socket
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ def ask(address: str, words: str, patience: float = _PATIENCE_S) -> str:
             connection.settimeout(patience)
             connection.sendall(words.encode() + b"\n")
             # else a master (2.8) waits for another line, and nobody knows that this was all
-            connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # it may have answered and gone by now
+                connection.shutdown(socket.SHUT_WR)
             answer = bytearray()
             while data := connection.recv(65536):
                 answer += data
