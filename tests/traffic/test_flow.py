@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -93,3 +94,18 @@ def test_who_was_asleep_does_not_send_what_was_due_meanwhile(
     # Without that there would be 36,000 slices before the first of now.
     assert sum(1 for start in starts if start < time.monotonic() + slept - 60) <= before
     assert starts[-1] > time.monotonic() + slept - 120
+
+
+def test_a_slice_that_is_left_out_is_known_to_be(running: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    heard: Heard = queue.Queue()
+
+    def waits(*_: object, **__: object) -> Sample:
+        answered.wait(120)
+        return Sample("many", "many", (), 0.0)
+
+    monkeypatch.setattr(flow, "send", waits)
+    with Flow(running, population("many"), 100.0, slice_s=0.1, timeout=0.1, hear=lambda *told: heard.put(told)) as one:
+        ((_, sample),) = take(heard, 1)  # those that are under way tell nothing yet
+        assert (sample.requests, one.behind) == (0, True)
+        answered.set()
