@@ -42,7 +42,7 @@ def main() -> None:
 
 def _command(home: Path) -> list[str]:
     return [
-        *(sys.executable, "-P", "-m", "jupyterhub.singleuser"),
+        *(sys.executable, "-P", "-m", "autograder.launch.program", "jupyterhub.singleuser"),
         f"--ServerApp.root_dir={home}",
         "--ServerApp.ip=0.0.0.0",  # a room's network has nobody but the proxy and the hub
         "--ServerApp.allow_remote_access=True",

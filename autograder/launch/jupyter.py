@@ -45,7 +45,7 @@ def forget_servers(home: Path) -> None:
 def command(home: Path, port: int, *, exactly: bool) -> list[str]:
     """The command that serves ``home``; unless ``exactly``, JupyterLab goes to a free port if this one gets taken."""
     return [
-        *(sys.executable, "-P", "-m", "jupyterlab"),
+        *(sys.executable, "-P", "-m", "autograder.launch.program", "jupyterlab"),
         f"--ServerApp.root_dir={home}",
         f"--ServerApp.port={port}",
         # beyond loopback, JupyterLab would no longer ask whether the browser meant this very machine

@@ -21,5 +21,5 @@ def run(arguments: Sequence[str]) -> int:
     jupyter.prepare(home)
     if not (home / "class" / "nbgrader_config.py").exists():
         prepare_class(home)
-    command = [sys.executable, "-P", "-m", "nbgrader", *arguments]
+    command = [sys.executable, "-P", "-m", "autograder.launch.program", "nbgrader", *arguments]
     return subprocess.run(command, cwd=home / "class", check=False).returncode

@@ -39,7 +39,7 @@ def submit(slug: str) -> str:
     home = home_folder()
     jupyter.prepare(home)
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "nbgrader", "submit", slug],
+        [sys.executable, "-P", "-m", "autograder.launch.program", "nbgrader", "submit", slug],
         cwd=home / "class",
         stdin=subprocess.DEVNULL,
         capture_output=True,

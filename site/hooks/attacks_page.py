@@ -21,7 +21,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 def attacks() -> str:
     """Every attack of the corpus, as Markdown."""
-    _without_rare_formats()
+    import autograder.grading  # noqa: F401 - before nbformat, which the corpus uses, and two seconds sooner for it
     from tests.hostile.attacks import ATTACKS
     from tests.hostile.configs import CONFIGS
 
@@ -57,7 +57,7 @@ have their own list of attacks in `tests/hostile/test_programs.py`.
 
 def mishaps() -> str:
     """Every mishap of the corpus, as Markdown."""
-    _without_rare_formats()
+    import autograder.grading  # noqa: F401 - before nbformat, which the corpus uses, and two seconds sooner for it
     from tests.hostile.mishaps import MISHAPS
 
     return f"""---
@@ -74,11 +74,6 @@ same work gets without the accident.*
 
 Is something missing that happened to you? Tell us: it belongs on this list.
 """
-
-
-def _without_rare_formats() -> None:
-    """Spare the build two seconds: nbformat, which the corpus uses, would prepare to check addresses by a grammar."""
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: not to be imported
 
 
 def _listed(entries: Iterable[Any]) -> str:
