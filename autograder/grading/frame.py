@@ -86,8 +86,9 @@ class Frame:
             return _why(self._api.generate_assignment(lab, force=True))
 
     def release(self, lab: str) -> str:
-        """Put the lab's release into the exchange; returns why not, or nothing."""
+        """Put the lab's release into the exchange, in the place of an older one; returns why not, or nothing."""
         self._places.exchange.mkdir(parents=True, exist_ok=True)
+        self._api.config.ExchangeReleaseAssignment.force = True
         with _calm():
             return _why(self._api.release_assignment(lab))
 

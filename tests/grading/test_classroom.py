@@ -123,3 +123,13 @@ def test_a_source_that_was_never_ours_is_the_instructors(places: Places, publish
     before = snapshot(places.source(LAB))
     prepare_class(places.home, [LAB])
     assert snapshot(places.source(LAB)) == before
+
+
+def test_a_lab_is_released_in_the_place_of_what_an_interrupted_run_or_an_older_lab_left(places: Places) -> None:
+    note, outbound = places.course / "prepared" / f"{LAB}.json", places.outbound(LAB)
+    note.write_text(json.dumps({**json.loads(note.read_text()), "done": False}))
+    (outbound / "of-an-older-lab.txt").touch()
+    prepare_class(places.home, [LAB])
+    assert json.loads(note.read_text())["done"]
+    assert not (outbound / "of-an-older-lab.txt").exists()
+    assert (outbound / f"{LAB}.ipynb").is_file()
