@@ -15,7 +15,7 @@ from autograder.classroom.people import Person
 from autograder.errors import ManyHandsError
 from tests.classroom.conftest import ADDRESSES, PASSWORD, Classroom, Room, docker, wait_until
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.xdist_group("machine")]
 
 REACHES = """
 import json, socket
