@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS: Final = 300.0
 _BETWEEN_LOOKS: Final = 0.5
+WITHOUT_CLUSTER: Final = ("front", "proxy", "hub", "database", "exchange", "prometheus")
+"""The services of compose.yaml that a classroom needs which does not grade."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ def open_classroom(
     host = Host(settings.name)
     say("starting the classroom")
     told = told_to_compose(settings.name, settings.port, images, state)
-    without = () if grading else ("--scale", "scheduler=0")
-    host.compose("up", "--detach", "--remove-orphans", *without, told=told)
+    # named one by one: compose would look for the cluster's image even where none of it is to run
+    services = () if grading else WITHOUT_CLUSTER
+    host.compose("up", "--detach", "--remove-orphans", *services, told=told)
     say("releasing the labs")
     _release(host, images, settings.labs)
     if grading:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from autograder.classroom.images import left_out, locked, room_packages
+from autograder.classroom.opening import WITHOUT_CLUSTER
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docker" / "classroom"
@@ -50,3 +51,8 @@ def test_no_service_has_more_than_it_needs() -> None:
     assert holders == ["hub"]
     assert [name for name, network in told["networks"].items() if not network.get("internal")] == ["outside"]
     assert [name for name, one in told["services"].items() if "outside" in one.get("networks", ())] == ["front"]
+
+
+def test_all_services_but_the_cluster_start_where_nothing_is_graded() -> None:
+    services = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
+    assert set(WITHOUT_CLUSTER) == set(services) - {"scheduler"}
