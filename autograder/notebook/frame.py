@@ -153,6 +153,15 @@ class ShiftNow:
 
 
 @dataclass(frozen=True)
+class LookNow:
+    """What was looked at last: ``title`` says what, ``text`` what was seen, ``at`` when (``20:14:02``)."""
+
+    at: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Frame:
     """The lab at one moment.
 
@@ -161,7 +170,7 @@ class Frame:
     what it is asked to send a second (0: nobody sends). ``verdict`` is a sentence about the last seconds, as
     ``concentrated: 96 % on one of three servers``, and ``alarm`` whether that is bad. ``predicted`` (server → 0 to 1)
     is empty before a prediction; ``observed`` are the shares that are compared with it. ``log`` has the newest last.
-    ``shift`` is there in a lab whose learner is on call.
+    ``shift`` is there in a lab whose learner is on call. ``looked`` is what was looked at last (None: nothing yet).
     """
 
     number: int
@@ -190,3 +199,4 @@ class Frame:
     observed: dict[str, float]
     log: tuple[str, ...]
     shift: ShiftNow | None = None
+    looked: LookNow | None = None

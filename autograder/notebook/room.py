@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from autograder.errors import ManyHandsError
 from autograder.notebook.choice import choose
-from autograder.notebook.frame import EVERY_S, KEPT_S, Frame, Mark
+from autograder.notebook.frame import EVERY_S, KEPT_S, Frame, LookNow, Mark
 from autograder.notebook.room_checks import Checks
 from autograder.notebook.room_config import Configs
+from autograder.notebook.room_looks import look_at
 from autograder.notebook.room_servers import Health, Look, balancers_now, look, servers_now, serving
 from autograder.notebook.room_stream import Stream, most
 from autograder.notebook.room_traffic import NOW_S, Judged, Tally
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("apply", "check_syntax", "roll_back", "check", "check_all", "set_load", "set_clients", "kill", "slow"),
-    *("cut_off", "bring_back", "predict", "reset", "hint", "on_call"),
+    *("cut_off", "bring_back", "predict", "reset", "hint", "on_call", "look"),
 )
 _LOOKS_LOST = 3
 _LOG_KEPT = 300
@@ -72,6 +73,7 @@ class Room:
         self._log: deque[str] = deque(maxlen=_LOG_KEPT)
         self._log.extend(str(entry) for entry in session.logbook.entries()[-_REMEMBERED:])
         self._look: Look | None = None
+        self._looked: LookNow | None = None
         self._doing = self._trouble = self._broken = ""
         self._predicted = session.predicted()
         self._hearers: dict[object, Callable[[Frame], None]] = {}
@@ -259,6 +261,8 @@ class Room:
             self._predict(**words)
         elif command == "on_call":
             self._on_call(**words)
+        elif command == "look":
+            self._look_at(**words)
         else:
             getattr(self._session, command)(**words)
 
@@ -275,6 +279,11 @@ class Room:
         if self._session.shift is None:
             raise ManyHandsError("nobody is on call", remedy="run the cell that takes the shift: take_shift(lab)")
         self._session.shift.do(verb, **words)
+
+    def _look_at(self, what: str, of: str = "") -> None:
+        looked = look_at(self._session, what, of)
+        self._say(f"looked at {looked.title}\n{looked.text}")
+        self._looked = looked
 
     def _examine(self) -> None:
         while (name := self._exams.get()) is not None:
@@ -344,6 +353,7 @@ class Room:
             phase = "closed"
         # What happened is said first, marked next, and shows then: so it is read the other way round, and a frame that
         # shows something has its mark and its line in the log.
+        looked = self._looked
         trouble = self._broken or self._trouble or self._unsent()
         config, checks = self._configs.now(), self._checks.now()
         marks = tuple(mark for mark in tuple(self._marks) if mark.at >= at - KEPT_S)
@@ -375,6 +385,7 @@ class Room:
             observed=dict(judged.shares),
             log=log,
             shift=self._session.shift.now() if self._session.shift else None,
+            looked=looked,
         )
 
 

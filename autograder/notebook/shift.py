@@ -30,7 +30,18 @@ if TYPE_CHECKING:
 
 PAGER: Final = "pager"
 VERBS: Final = (
-    *("begin", "revert", "go_back", "commit", "reload", "restart", "restart_balancer", "bigger", "add_server"),
+    *(
+        "begin",
+        "revert",
+        "go_back",
+        "reset_to",
+        "commit",
+        "reload",
+        "restart",
+        "restart_balancer",
+        "bigger",
+        "add_server",
+    ),
     *("escalate", "tell", "all_clear", "end", "again"),
 )
 """What buttons may ask for."""
@@ -61,7 +72,7 @@ class Shift(ShiftDesk):
     def pager(self) -> Said:
         """What the pager says."""
         said = [f"{one.at}  {one.text}" for one in self.messages() if one.who == PAGER]
-        return Said("\n".join(said) or f"{self.clock()}  The pager has rung: shift.begin() answers it.")
+        return Said("\n".join(said) or f"{self.clock()}  The pager has rung: {self.how('begin')} answers it.")
 
     def chat(self) -> Said:
         """What people wrote, and what you told them."""
@@ -110,13 +121,15 @@ class Shift(ShiftDesk):
         if self.on:
             return Said(f"{self.clock()}: your shift goes on.")
         if self.over:
-            raise LabError("this shift is over", remedy="shift.debrief() looks back; shift.again() begins another")
+            raise LabError(
+                "this shift is over", remedy=f"{self.how('debrief')} looks back; {self.how('again')} begins another"
+            )
         if self.record.trouble:
             raise LabError(
                 "the record of your shift cannot be read",
                 where=str(self.record.path),
                 why=self.record.trouble,
-                remedy="shift.again() keeps it under another name and begins a new one",
+                remedy=f"{self.how('again')} keeps it under another name and begins a new one",
             )
         with self.alone():
             self.stage = Stage(self.session.running, self.world)
@@ -196,7 +209,7 @@ class Shift(ShiftDesk):
     def debrief(self) -> DebriefView:
         """What you did, and what users met with meanwhile, beside the best that could be done. It is played again."""
         if not self.over:
-            raise LabError("the shift is not over", remedy="shift.end() ends it")
+            raise LabError("the shift is not over", remedy=f"{self.how('end')} ends it")
         session = self.session
         with session.spare.take(session.lab.stack, session.running.machines.engine) as running:
             return debrief_of(Stage(running, self.world), self.record.actions)

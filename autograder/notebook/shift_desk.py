@@ -45,6 +45,8 @@ class ShiftDesk:
         self.record = Record(session.folder)
         self.time = StoryClock(pace, LAST_S)
         self._mine = self.over = False
+        self.typed = False
+        """Whether the learner types words at a terminal, not Python in a cell."""
         self._ending = threading.Event()
         session.hear(self._happened)
         self._find_where_it_was()
@@ -60,13 +62,17 @@ class ShiftDesk:
         """The story's time of day."""
         return self.world.clock(self.time.now())
 
+    def how(self, method: str) -> str:
+        """What the learner types to have a method called that needs no words."""
+        return method if self.typed else f"shift.{method}()"
+
     def end(self) -> Said:
         """Go home: the shift is over, and can be handed in."""
         self.need_on()
         self.record.note(Aside(self.time.now(), "ended"))
         self.over = True
         self.time.stand()
-        return Said(f"{self.clock()}  your shift is over; shift.debrief() looks back")
+        return Said(f"{self.clock()}  your shift is over; {self.how('debrief')} looks back")
 
     def close(self) -> None:
         """Leave; who opens the lab again goes on from here. Safe to call twice."""
@@ -138,7 +144,7 @@ class ShiftDesk:
     def need_on(self) -> None:
         """Raises LabError before a shift has begun, and when it is over."""
         if not self.on:
-            words, remedy = ("is over", "shift.again()") if self.over else ("has not begun", "shift.begin()")
+            words, remedy = ("is over", self.how("again")) if self.over else ("has not begun", self.how("begin"))
             raise LabError(f"your shift {words}", remedy=f"{remedy} begins one")
 
     def spare_off(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from autograder.notebook.frame import ConfigNow, Line
+from autograder.notebook.frame import ConfigNow, Line, LookNow
 from autograder.notebook.panel import wire
 from tests.notebook.browser import frames
 from tests.notebook.browser.shown import ADDRESS, Shown
@@ -243,6 +243,60 @@ def test_who_is_on_call_reads_speaks_and_acts(shown: Shown) -> None:
     desk.get_by_role("button", name="Begin the shift").click()
     assert shown.orders()[-1] == ("on_call", {"verb": "begin"})
     assert shown.faults == []
+
+
+def test_what_a_machine_wrote_is_looked_at_below_the_checks(shown: Shown) -> None:
+    looks = shown.page.get_by_role("region", name="Look", exact=True)
+    looks.get_by_label("Machine").select_option("app2")
+    looks.get_by_role("button", name="What it wrote").press("Enter")
+    assert shown.orders() == [("look", {"what": "logs", "of": "app2"})]
+    expect(looks.get_by_role("button")).to_have_text(["What it wrote"])  # who is not on call has no shop to look at
+    before, nasty = frames.piled_up(), f"listening\n{NASTY}"
+    said = f"20:15:01 looked at what app2 wrote\n{nasty}"
+    wrote = LookNow("20:15:01", "what app2 wrote", nasty)
+    after = replace(before, number=2, looked=wrote, log=(*before.log, said))
+    shown.change(before, after)
+    seen = looks.get_by_role("region", name="You saw: what app2 wrote, 20:15:01")
+    expect(seen).to_have_text(nasty)
+    expect(seen).to_have_attribute("aria-live", "polite")
+    expect(shown.page.locator(".mh-notice").get_by_role("status")).to_have_text("20:15:01 looked at what app2 wrote")
+    expect(shown.room.get_by_text("Log (5 lines)")).to_be_visible()
+    looks.get_by_role("button", name="What it wrote").focus()
+    shown.page.keyboard.press("Tab")
+    expect(seen).to_be_focused()  # the arrows scroll it
+    long = replace(after, number=3, looked=LookNow("20:15:09", "what app2 wrote", "x\n" * 40))
+    shown.change(after, long)
+    expect(looks.locator("pre")).to_have_attribute("aria-live", "off")  # nobody wants forty lines read out
+    assert barriers(shown.page) == []
+    assert shown.page.evaluate("window.hurt") is None
+    assert shown.faults == []
+
+
+def test_who_is_on_call_looks_before_the_picture_with_buttons(shown: Shown) -> None:
+    page, frame = shown.page, frames.on_call(2)
+    shown.whole(frame)
+    looks, desk = (page.get_by_role("region", name=name, exact=True) for name in ("Look", "On call"))
+    for name in ("Who answers", "Errors", "Changes"):
+        looks.get_by_role("button", name=name).click()
+    expect(looks.get_by_role("button", name="Debrief")).to_be_hidden()
+    desk.get_by_label("Change").select_option("f00d1e5")
+    desk.get_by_role("button", name="Show it").click()
+    desk.get_by_role("button", name="Forget what came after").click()
+    assert shown.orders() == [
+        ("look", {"what": "shares"}),
+        ("look", {"what": "errors"}),
+        ("look", {"what": "history"}),
+        ("look", {"what": "change", "of": "f00d1e5"}),
+        ("on_call", {"verb": "reset_to", "commit": "f00d1e5"}),
+    ]
+    assert page.evaluate("document.querySelector('.mh-looks').previousElementSibling.className") == "mh-shift"
+    assert frame.shift is not None
+    shown.change(frame, replace(frame, number=3, shift=replace(frame.shift, phase="over")))
+    looks.get_by_role("button", name="Debrief").click()
+    expect(looks.get_by_role("button", name="Who answers")).to_be_hidden()
+    desk.get_by_role("button", name="Another shift").click()
+    assert shown.orders()[-2:] == [("look", {"what": "debrief"}), ("on_call", {"verb": "again"})]
+    assert barriers(page) == []
 
 
 def test_only_what_takes_something_away_asks_again(shown: Shown) -> None:

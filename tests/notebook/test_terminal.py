@@ -16,6 +16,7 @@ from autograder.notebook.frame import (
     ConfigNow,
     Frame,
     Line,
+    LookNow,
     Mark,
     MessageNow,
     Second,
@@ -23,10 +24,11 @@ from autograder.notebook.frame import (
     ShiftNow,
 )
 from autograder.notebook.terminal import predictions, traffic, work
+from autograder.notebook.terminal.desk import Desk
 from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Typed
 from autograder.notebook.terminal.editor import edit, find_editor
-from autograder.notebook.terminal.screen import Desk, LabApp, LabScreen
-from autograder.notebook.terminal.style import KEYS_LINES
+from autograder.notebook.terminal.screen import LabApp, LabScreen
+from autograder.notebook.terminal.style import KEYS_LINES, KEYS_ON_CALL
 from tests import loops
 
 if TYPE_CHECKING:
@@ -313,6 +315,41 @@ def test_a_key_for_everything() -> None:
         assert [words["rate"] for _, words in room.told] == [0.0, 5.0, 200.0]
 
     drive(room, (80, 24), press)
+
+
+def test_what_a_machine_wrote_is_on_a_page_of_its_own_once_it_was_looked_at() -> None:
+    room = StubRoom()
+
+    async def press(app: LabApp, pilot: Pilot[None]) -> None:
+        await pilot.press("w")
+        assert "lb    what it wrote" in on_screen(app)
+        assert "shares" not in on_screen(app)  # nobody is on call
+        await pilot.press("down", "enter")
+        assert room.told == [("look", {"what": "logs", "of": "app1"})]
+        room.now = replace(FRAME, looked=LookNow("20:15:01", "what app1 wrote", "listening\n[red]x"))
+        await until(pilot, lambda: "20:15:01 what app1 wrote" in on_screen(app))
+        assert "[red]x" in on_screen(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+        await pilot.pause(0.5)
+        assert isinstance(app.screen, LabScreen)  # once is enough
+
+    drive(room, (80, 24), press)
+
+
+def test_who_is_on_call_can_look_at_the_shop_with_a_key_too() -> None:
+    room = StubRoom(replace(FRAME, shift=ShiftNow("on", "10:12", "12:05")))
+
+    async def press(app: LabApp, pilot: Pilot[None]) -> None:
+        await pilot.press("w", "enter")
+        assert room.told == [("look", {"what": "shares"})]
+        assert all(words in on_screen(app) for words in KEYS_ON_CALL)
+        assert max(map(len, (*KEYS_LINES, *KEYS_ON_CALL))) <= 80
+        room.now = replace(FRAME, shift=ShiftNow("over", "12:05", "12:05"))
+        await pilot.press("w")
+        await until(pilot, lambda: "beside the best" in on_screen(app))
+
+    drive(room, (80, 24), press, on_call=StubShift())
 
 
 class StubShift:

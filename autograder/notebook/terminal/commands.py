@@ -62,6 +62,7 @@ WORDS: Final = {
     "slow": Word("SERVER", "make a server ten times as slow"),
     "cut": Word("SERVER", "pull a server's network cable"),
     "back": Word("[SERVER]", "bring a server back; without a name, all of them"),
+    "logs": Word("[NODE]", "what a balancer or a server wrote; without a name, the first balancer"),
     "log": Word("", "everything that was done in this lab"),
     "reset": Word("yes", "start over with the config as it was given; yours is kept beside it, as ….mine"),
     "submit": Word("", "hand in your work, as it is saved, to the class"),
@@ -74,7 +75,7 @@ _SAME: Final = {
     **{"bring_back": "back", "bring-back": "back", "cut_off": "cut", "cut-off": "cut", "exit": "quit", "?": "help"},
     **{"history": "log", "config": "diff", "status": "shares"},
 }
-_LOOKS: Final = ("shares", "seconds", "checks", "log", "diff", "help", "hint")
+_LOOKS: Final = ("shares", "seconds", "checks", "logs", "log", "diff", "help", "hint")
 """What changes nothing."""
 
 
@@ -233,6 +234,10 @@ class Commands:
 
     def _back(self, words: Sequence[str]) -> str:
         return self._session.bring_back("all" if list(words) in ([], ["all"]) else self._server(words))
+
+    def _logs(self, words: Sequence[str]) -> str:
+        node = words[0] if words else self._session.lab.stack.balancer.name
+        return self._session.logs(node) or f"{node} has written nothing yet"
 
     def _log(self, _: Sequence[str]) -> str:
         return self._session.log()

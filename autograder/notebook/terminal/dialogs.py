@@ -32,6 +32,7 @@ Break and mend
   B  bring all back    + -  more or less load    p  choose who sends
 Look
   Tab  the next of checks, config, log    PgUp PgDn  scroll it
+  w  what a balancer or a server wrote; on a shift, who answers too
   d  dark or light    q or Ctrl-C  quit; your files are kept
   o  in a lab with a shift on call: type what you do; help lists it
 

@@ -26,6 +26,7 @@ WORDS: Final = {
     "change": ("COMMIT", "one change, line by line"),
     "revert": ("COMMIT WHY …", "commit the config without that one change"),
     "goback": ("COMMIT WHY …", "commit the config as it was after that change"),
+    "forget": ("COMMIT", "forget all that was committed after that change"),
     "commit": ("WHY …", "commit the file as you saved it"),
     "reload": ("BALANCER", "load the newest version on a balancer"),
     "restart": ("NODE", "start a server or a balancer anew"),
@@ -46,6 +47,7 @@ class OnCall:
 
     def __init__(self, shift: Shift) -> None:
         self._shift = shift
+        shift.typed = True
 
     def answer(self, line: str) -> str:
         """A line as it is typed: what there is to say, also where it is not understood or cannot be done."""
@@ -70,6 +72,8 @@ class OnCall:
             return repr(plain[name]())
         if name in ("logs", "change", "reload", "bigger"):
             return repr(getattr(shift, name)(one))
+        if name == "forget":
+            return repr(shift.reset_to(one))
         if name in ("revert", "goback"):
             return repr((shift.revert if name == "revert" else shift.go_back)(one, rest))
         if name == "restart":
@@ -80,7 +84,8 @@ class OnCall:
 
 def pane(shift: ShiftNow) -> Text:
     """The shift on the full screen: the clock, what was written, what was changed."""
-    phase = {"before": "the pager has rung: press o, then type begin", "on": f"until {shift.ends}", "over": "over"}
+    over = "over: press o, then type debrief, or again for another"
+    phase = {"over": over, "before": "the pager has rung: press o, then type begin", "on": f"until {shift.ends}"}
     text = Text(f"{shift.clock}  {phase[shift.phase]}", style="bold")
     for one in shift.messages:
         text.append(f"\n{one.at} {one.who}: {one.text}", style="cyan" if one.mine else "")

@@ -14,6 +14,7 @@ from autograder.labs.catalogue import load_lab
 from autograder.notebook.session import LabSession
 from autograder.notebook.shift import has_shift, take_shift
 from autograder.notebook.terminal.commands import Commands
+from autograder.notebook.terminal.desk import Desk
 from autograder.notebook.terminal.on_call import OnCall
 from autograder.notebook.terminal.prompt import converse
 
@@ -73,7 +74,7 @@ def open_in_terminal(
             if lines:
                 say(f"{folder / lab.files[0]} is the file to mend. Type help for the commands, quit to end.")
                 return converse(Commands(session, submit), folder, show)
-            from autograder.notebook.terminal.screen import Desk, LabApp
+            from autograder.notebook.terminal.screen import LabApp
 
             chief.app = LabApp(Desk(session.room, folder, lab.files, submit, on_call))
             chief.app.run(mouse=False)  # so that the terminal's own mouse can mark and copy text

@@ -7,8 +7,7 @@ what a key does is one command of the room. Nothing here touches the stack.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, SuspendNotSupported
 from textual.binding import Binding
@@ -18,22 +17,20 @@ from textual.widgets import Static
 
 from autograder.errors import ManyHandsError
 from autograder.notebook.frame import EVERY_S
+from autograder.notebook.room_looks import ON_SHIFT
 from autograder.notebook.terminal import predictions, traffic, work
 from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Told, Typed
 from autograder.notebook.terminal.editor import edit, find_editor
 from autograder.notebook.terminal.on_call import pane
-from autograder.notebook.terminal.style import KEYS_LINES, STYLE
+from autograder.notebook.terminal.style import KEYS_LINES, KEYS_ON_CALL, STYLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from rich.text import Text
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from autograder.notebook.frame import Frame
-    from autograder.notebook.terminal.on_call import OnCall
+    from autograder.notebook.frame import Frame, LookNow
+    from autograder.notebook.terminal.desk import Desk
 
 PANES: Final = ("checks", "config", "log")
 SHIFT: Final = "shift"
@@ -45,30 +42,6 @@ _SIDE_BY_SIDE: Final = 120
 """From this width on (places), checks, config and log are all on the screen."""
 _TALL: Final = 36
 """From this height on (lines), more than one line tells what happened last."""
-
-
-class Seen(Protocol):
-    """What the screen needs of a room (:mod:`autograder.notebook.room`)."""
-
-    def frame(self) -> Frame:
-        """The newest frame; at once, always."""
-
-    def do(self, command: str, **words: Any) -> None:
-        """Begin a command; what comes of it is in later frames."""
-
-
-@dataclass(frozen=True)
-class Desk:
-    """An open lab as the screen needs it: its room, its folder, the files to edit.
-
-    ``submit`` is how to submit (None: cannot), ``on_call`` carries out what is typed on a shift (None: there is none).
-    """
-
-    room: Seen
-    folder: Path
-    files: tuple[str, ...]
-    submit: Callable[[], str] | None = None
-    on_call: OnCall | None = None
 
 
 class LabScreen(Screen[None]):
@@ -85,6 +58,7 @@ class LabScreen(Screen[None]):
         Binding("g", "predict", "predict"),
         Binding("S", "submit", "submit"),
         Binding("o", "on_call", "on call"),
+        Binding("w", "look", "what it wrote"),
         Binding("R", "reset", "reset"),
         Binding("k", "hit('kill')", "kill"),
         Binding("l", "hit('slow')", "slow"),
@@ -113,6 +87,7 @@ class LabScreen(Screen[None]):
         self._panes = (SHIFT, *PANES) if desk.on_call else PANES
         self._pane = self._panes[0]
         self._asked = ""
+        self._looking: tuple[LookNow | None] | None = None
         self._arranged = (False, "")
         self._shown: dict[str, Text] = {}
 
@@ -125,7 +100,7 @@ class LabScreen(Screen[None]):
                 with VerticalScroll(id=name, classes="pane", can_focus=False):
                     yield Static(id=f"{name}-text", markup=False)
         yield Static(id="said", markup=False)
-        yield Static("\n".join(KEYS_LINES), id="keys", markup=False)
+        yield Static("\n".join(KEYS_ON_CALL if self._desk.on_call else KEYS_LINES), id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Draw now and five times a second."""
@@ -155,6 +130,7 @@ class LabScreen(Screen[None]):
         if frame.shift is not None and self._panes != PANES:
             self._show("shift-text", pane(frame.shift))
         self._show("said", work.said(frame, width - 1))
+        self._tell_look(frame)
         before = self._shown.get("log-text")
         self._show("log-text", work.log(frame))
         if self._shown["log-text"] is not before:
@@ -306,6 +282,24 @@ class LabScreen(Screen[None]):
                 self.run_worker(work_on_it, thread=True)
 
         self.app.push_screen(Agreed("Submit your work, as it is saved, to the class?"), answer)
+
+    def action_look(self) -> None:
+        """Choose what to look at; what was seen comes on a page of its own, and into the log."""
+        frame = self._desk.room.frame()
+
+        def answer(name: str | None) -> None:
+            if name:
+                self._looking = (self._desk.room.frame().looked,)
+                of = {} if name in ON_SHIFT else {"what": "logs", "of": name}
+                self._desk.room.do("look", **(of or {"what": name}))
+
+        self.app.push_screen(Choice("Look at what?", work.looks(frame)), answer)
+
+    def _tell_look(self, frame: Frame) -> None:
+        """Show what was asked to be looked at, once it was."""
+        if self._looking is not None and frame.looked is not None and frame.looked != self._looking[0]:
+            self._looking = None
+            self.app.push_screen(Told(f"{frame.looked.at} {frame.looked.title}\n{frame.looked.text}"))
 
     def action_on_call(self) -> None:
         """Type what is to be done on the shift, and read what came of it."""

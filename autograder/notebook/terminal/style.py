@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+_MACHINES: Final = "↑↓ pick  k kill l slow x cut b back  +- load  p clients"
 KEYS_LINES: Final = (
-    "a apply  s syntax  r roll back  c check  C all  h hint  g guess  e edit  ? help",
-    "↑↓ server  k kill  l slow  x cut off  b back   + - load  p clients  Tab   q quit",
+    "a apply  s syntax  r roll back  c check  h hint  g guess  e edit  S submit  Tab",
+    f"{_MACHINES}  w look  ? help  q quit",
 )
 """The two lines at the bottom; 80 places at most. The page behind ? has the rest."""
+KEYS_ON_CALL: Final = (
+    "o on call  w look  r roll back  c check  h hint  e edit  S submit  Tab",
+    f"{_MACHINES}  a apply  ? help  q quit",
+)
+"""The same where the learner has a shift."""
 
 STYLE: Final = """
 Screen { layout: vertical; }

@@ -26,6 +26,15 @@ _STATES: Final = {
     "refused": "refused; what ran before still runs",
     "rolled-back": "rolled back",
 }
+_ON_SHIFT: Final = {
+    "on": (
+        ("shares", "who answers at each balancer"),
+        ("errors", "how many requests failed in the last seconds"),
+        ("history", "what was changed in the config"),
+    ),
+    "over": (("debrief", "what you did and when, beside the best"),),
+}
+"""Phase of a shift → what can be looked at beside the machines."""
 _WORDS: Final = {"name": "cyan", "value": "yellow", "comment": "dim", "string": "green"}
 _SIGNS: Final = {"+": "bold green", "-": "bold red"}
 _CONTEXT: Final = 2
@@ -77,14 +86,21 @@ def config(frame: Frame) -> Text:
     return text
 
 
+def looks(frame: Frame) -> list[tuple[str, str]]:
+    """What can be looked at, with what it is: on a shift the shop, always what each machine wrote."""
+    phase = frame.shift.phase if frame.shift is not None else ""
+    nodes = [*(one.name for one in frame.balancers), *(one.name for one in frame.servers)]
+    return [*_ON_SHIFT.get(phase, ()), *((name, "what it wrote") for name in nodes)]
+
+
 def log(frame: Frame) -> Text:
     """What was said, newest last."""
     return Text("\n".join(frame.log) or "nothing yet")
 
 
 def said(frame: Frame, width: int) -> Text:
-    """The newest line of the log."""
-    text = Text(frame.log[-1].replace("\n", " ") if frame.log else "", no_wrap=True)
+    """What was said last: its first line."""
+    text = Text(frame.log[-1].partition("\n")[0] if frame.log else "", no_wrap=True)
     text.truncate(width, overflow="ellipsis")
     return text
 

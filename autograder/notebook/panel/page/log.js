@@ -34,7 +34,7 @@ export function makeLog() {
     node,
     show(frame, before) {
       if (before && frame.log === before.log) return;
-      lines = frame.log;
+      lines = frame.log.flatMap((each) => each.split("\n"));
       write(summary, `Log (${count(lines.length, "line")})`);
       put(copy, "disabled", lines.length === 0);
       write(copied, "");

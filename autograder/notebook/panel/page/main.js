@@ -7,6 +7,7 @@ import { make } from "./dom.js";
 import { makeHead } from "./head.js";
 import { join } from "./link.js";
 import { makeLog } from "./log.js";
+import { makeLooks } from "./looks.js";
 import { takeLostPlace } from "./lost.js";
 import { makeNews } from "./news.js";
 import { makePrediction } from "./prediction.js";
@@ -26,13 +27,14 @@ function render({ model, el }) {
   const [stage, timeline, table] = [makeStage(act), makeTimeline(), makeTable()];
   const [config, controls] = [makeConfig(), makeControls(act)];
   const [prediction, checks, log, reset] = [makePrediction(act), makeChecks(act), makeLog(), makeReset(act)];
-  const shift = makeShift(act);
-  const parts = [head, news, shift, stage, table, timeline, config, controls, prediction, checks, log];
+  const [shift, looks] = [makeShift(act), makeLooks(act)];
+  const parts = [head, news, shift, stage, table, timeline, config, controls, prediction, checks, looks, log];
   const seen = make("div", { class: "seen" }, stage.node, timeline.node, table.node);
   const changed = make("div", { class: "changed" }, config.node, controls.node, prediction.node);
   const room = make(
     "div", { class: "room", hidden: true },
-    head.node, news.node, shift.node, make("div", { class: "main" }, seen, changed), checks.node, make("footer", {}, log.node, reset.node), speech.node,
+    head.node, news.node, shift.node, make("div", { class: "main" }, seen, changed), checks.node, looks.node,
+    make("footer", {}, log.node, reset.node), speech.node,
   );
   const waiting = make("p", { class: "waiting" }, "Waiting for the lab …");
   const frame_ = make("div", { class: "mh-control-room", role: "region", "aria-label": "Control room" }, waiting, room);
@@ -43,6 +45,8 @@ function render({ model, el }) {
       waiting.remove();
       room.hidden = false;
     }
+    // Who is on call looks first, and acts then; elsewhere the picture comes first.
+    if (frame.shift && shift.node.nextSibling !== looks.node) shift.node.after(looks.node);
     for (const part of parts) part.show(frame, before);
     speech.verdict(frame.verdict);
   }, (state) => {

@@ -42,7 +42,8 @@ export function makeNews(act) {
   }
 
   function news() {
-    const line = frame.log.findLast((each) => !QUIET_LINE.test(each)) ?? "";
+    const newest = frame.log.findLast((each) => !QUIET_LINE.test(each)) ?? "";
+    const [line] = newest.split("\n"); // what was looked at has its own place
     if (frame.phase === "busy" && frame.doing) tell("busy", "wait", `${frame.doing} …`);
     else if (frame.trouble && frame.phase !== "broken") tell("bad", "cross", frame.trouble);
     else if (BAD_LINE.test(line)) tell("bad", "cross", line);

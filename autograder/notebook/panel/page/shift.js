@@ -1,23 +1,7 @@
 // A shift on call: the clock, the pager and the chat, and what can be done beyond the config. Hidden where nobody is on call.
 
-import { freshId, make, put, section, write } from "./dom.js";
-
-/** A field with its label. */
-function makeField(tag, label, given = {}) {
-  const id = freshId("field");
-  const field = make(tag, { id, ...given });
-  return { field, node: make("div", { class: "field" }, make("label", { for: id }, label), field) };
-}
-
-/** Put these words into a list of choices, and keep the one that is chosen if it is still there. */
-function offer(select, options) {
-  const now = JSON.stringify(options);
-  if (select.offered === now) return;
-  select.offered = now;
-  const chosen = select.value;
-  select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
-  if (options.some(([value]) => value === chosen)) select.value = chosen;
-}
+import { make, put, section, write } from "./dom.js";
+import { makeField, offer } from "./fields.js";
 
 function makeTalk(ask) {
   const said = make("div", { class: "said", role: "log", tabindex: "0", "aria-label": "Pager and chat, newest last" });
@@ -58,7 +42,7 @@ function makeTalk(ask) {
   };
 }
 
-function makeMoves(ask) {
+function makeMoves(ask, act) {
   const why = makeField("input", "Why", { type: "text", maxlength: "2000", autocomplete: "off" });
   const [commit, machine, balancer] = [makeField("select", "Change"), makeField("select", "Machine"), makeField("select", "Balancer")];
   const button = (text, does) => make("button", { type: "button", class: "tool", onclick: does }, text);
@@ -68,7 +52,9 @@ function makeMoves(ask) {
   const node = make(
     "div", { class: "moves" },
     commit.node, why.node,
-    make("div", { class: "row" }, button("Revert it", () => undo("revert")), button("Go back to it", () => undo("go_back")),
+    make("div", { class: "row" }, button("Show it", () => act("look", { what: "change", of: commit.field.value })),
+      button("Revert it", () => undo("revert")), button("Go back to it", () => undo("go_back")),
+      button("Forget what came after", () => ask("reset_to", { commit: commit.field.value })),
       button("Commit the file as saved", () => (because() ? ask("commit", { why: because() }) : why.field.focus()))),
     balancer.node,
     make("div", { class: "row" }, button("Reload", () => ask("reload", { balancer: balancer.field.value })),
@@ -94,10 +80,11 @@ export function makeShift(act) {
   const until = make("span", { class: "soft" });
   const begin = make("button", { type: "button", class: "button first", onclick: () => ask("begin") }, "Begin the shift");
   const end = make("button", { type: "button", class: "button", onclick: () => ask("end") }, "End the shift");
-  const first = make("p", { class: "soft" }, "Look before you act, in a cell: shift.shares(), shift.errors(), shift.history(). Then tell people what you know.");
-  const [talk, moves] = [makeTalk(ask), makeMoves(ask)];
+  const again = make("button", { type: "button", class: "button", onclick: () => ask("again") }, "Another shift");
+  const first = make("p", { class: "soft" }, "Look before you act, with the buttons below or in a cell: shift.shares(), shift.errors(), shift.history(). Then tell people what you know.");
+  const [talk, moves] = [makeTalk(ask), makeMoves(ask, act)];
   const body = make("div", { class: "desk" }, talk.node, moves.node);
-  const { node } = section("shift", "On call", make("div", { class: "row" }, clock, until, begin, end), first, body);
+  const { node } = section("shift", "On call", make("div", { class: "row" }, clock, until, begin, end, again), first, body);
   node.hidden = true;
   return {
     node,
@@ -107,7 +94,7 @@ export function makeShift(act) {
       if (shift === null || (before && before.shift === shift && before.servers === frame.servers)) return;
       write(clock, shift.clock);
       write(until, { before: "the pager has rung", on: `the shift ends at ${shift.ends}`, over: "the shift is over" }[shift.phase]);
-      [begin.hidden, end.hidden] = [shift.phase !== "before", shift.phase !== "on"];
+      [begin.hidden, end.hidden, again.hidden] = [shift.phase !== "before", shift.phase !== "on", shift.phase !== "over"];
       [first.hidden, body.hidden] = [shift.phase !== "on", shift.phase === "before"];
       [moves.node.hidden, talk.form.hidden] = [shift.phase !== "on", shift.phase !== "on"];
       put(node, "data-phase", shift.phase);
