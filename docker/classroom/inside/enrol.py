@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-HUB = "http://127.0.0.1:8081/hub/api"
+HUB = os.environ.get("HUB_API", "http://127.0.0.1:8081/hub/api")
 
 
 def ask(method: str, path: str, body: Any = None) -> Any:

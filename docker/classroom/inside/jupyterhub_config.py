@@ -3,11 +3,11 @@
 import json
 import os
 import sys
-from pathlib import Path
 
+import sign_in
 from room_spawner import RoomSpawner
 
-told = json.loads(Path("/run/classroom/hub/hub.json").read_text())
+told = json.loads((sign_in.TOLD / "hub.json").read_text())
 c = get_config()  # noqa: F821 - traitlets puts it there
 
 # --- where things are. The proxy is another container in the same network, and outlives this one.
@@ -81,26 +81,4 @@ c.JupyterHub.services = [
 ]
 
 # --- signing in
-c.Authenticator.admin_users = set()
-c.Authenticator.allow_existing_users = True
-kind = told["sign_in"]["kind"]
-if kind == "native":
-    c.JupyterHub.authenticator_class = "nativeauthenticator.NativeAuthenticator"
-    c.NativeAuthenticator.enable_signup = False
-    c.NativeAuthenticator.minimum_password_length = 12
-    c.NativeAuthenticator.allowed_failed_logins = 10
-    c.NativeAuthenticator.seconds_before_next_try = 60
-    import nativeauthenticator
-
-    c.JupyterHub.template_paths = [str(Path(nativeauthenticator.__file__).parent / "templates")]
-elif kind == "dummy":
-    c.JupyterHub.authenticator_class = "dummy"
-    c.DummyAuthenticator.allow_all = True
-elif kind == "oidc":
-    c.JupyterHub.authenticator_class = "oauthenticator.generic.GenericOAuthenticator"
-    for name, value in told["sign_in"]["options"].items():
-        setattr(c.GenericOAuthenticator, name, value)
-elif kind == "lti13":
-    c.JupyterHub.authenticator_class = "ltiauthenticator.lti13.auth.LTI13Authenticator"
-    for name, value in told["sign_in"]["options"].items():
-        setattr(c.LTI13Authenticator, name, value)
+sign_in.configure(c, told["sign_in"])
