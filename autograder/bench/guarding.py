@@ -8,7 +8,7 @@ is played.
 
 *Side by side.* A change takes about 8 s, nearly all of it waiting for traffic, and 2 s of a processor. So several are
 played at a time. Where processors are busy answers come late, which is what a bad change looks like: another one
-begins only while a fifth of them is idle.
+begins only while a fifth of them is idle, or busy with what gives way (`nice`).
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class _Processors:
         self._last = self._count()
 
     def some_idle(self) -> bool:
-        """Whether enough of them was idle since the last look."""
+        """Whether enough of them was free for us since the last look."""
         idle, whole = self._count()
         was_idle, was_whole = self._last
         self._last = (idle, whole)
@@ -212,7 +212,8 @@ class _Processors:
     def _count() -> tuple[int, int]:
         whole = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
         parts = [int(word) for word in whole.split()[1:9]]
-        return parts[3], sum(parts)
+        _, nice, _, idle, *_ = parts
+        return idle + (nice if os.nice(0) <= 0 else 0), sum(parts)
 
 
 def _all(
