@@ -75,6 +75,18 @@ def _room(found: dict[str, Any]) -> list[Row]:
     ]
 
 
+def _classroom(found: dict[str, Any]) -> list[Row]:
+    done, learners = found["succeeded"], found["learners"]
+    return [
+        Row(
+            *("classroom", "learners at once who got a room and a verdict, and kept their work", f"{done}", "all"),
+            *(f"{learners}", round(done / learners, 3)),
+            "real HTTP and websocket clients; one too many is turned away, and the hub is restarted meanwhile",
+            done == learners and not found["failed"],
+        )
+    ]
+
+
 def _catalogue(found: dict[str, Any]) -> list[Row]:
     said, nginx = found["summary"], found["summary"]["nginx"]
     rows = [
@@ -141,6 +153,7 @@ READERS: Final[Mapping[str, Callable[[Any], list[Row]]]] = {
     "stacks": _stacks,
     "inspect": _inspect,
     "room": _room,
+    "classroom": _classroom,
     "catalogue": _catalogue,
     "site": _site,
     "grading": _grading,

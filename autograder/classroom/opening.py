@@ -45,17 +45,24 @@ class Opened:
 
 
 def open_classroom(
-    settings: Settings, people: Sequence[Person], say: Callable[[str], None], *, grading: bool = True, site: bool = True
+    settings: Settings,
+    people: Sequence[Person],
+    say: Callable[[str], None],
+    *,
+    grading: bool = True,
+    site: bool = True,
+    home: Path | None = None,
 ) -> Opened:
     """Start all of it and make ``people`` known; what runs already is left running if nothing changed.
 
-    Without ``grading`` there is no cluster, without ``site`` no course pages: tests need neither.
+    Without ``grading`` there is no cluster, without ``site`` no course pages: tests need neither. ``home`` is where its
+    secrets and settings are kept; the folder for all that a user makes unless told.
 
     Raises:
         ManyHandsError: Docker, compose, an image or the hub failed; what was started stays, to be looked at.
     """
-    home = home_folder()
     images = ensure_images(say, grading=grading)
+    home = home or home_folder()
     state = kept.prepare(home, settings)
     if site:
         _lay_out_site(site_folder(home), state, say)

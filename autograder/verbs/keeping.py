@@ -10,8 +10,9 @@ from cyclopts import Parameter
 
 from autograder.verbs.verb import Json, Rest, say, show, verb
 
-_QUICK = "Of grading, small classes only; of the site, a few pages only in the browser."
+_QUICK = "Of grading and the classroom, small classes only; of the site, a few pages only in the browser."
 _RUNS = "Of fairness, how many gradings of right work, and as many of wrong work; 1,000 unless you say so."
+_LEARNERS = "Of the classroom, how many people come at once; 50 unless you say so."
 _CHANGES = "Of the guard, how many {}."
 _SEED = "Of the guard, what fixes its chances."
 _JOBS = "Of the guard, how many changes are played at a time; as many as fit unless you say so."
@@ -23,7 +24,7 @@ _ONLY = "Of the catalogue, this mistake only; may be given several times."
 @verb
 def bench(
     what: Annotated[
-        Literal["stacks", "inspect", "room", "catalogue", "grading", "fairness", "site", "guard"] | None,
+        Literal["stacks", "inspect", "room", "classroom", "catalogue", "grading", "fairness", "site", "guard"] | None,
         Parameter(show_default=False, help="What to measure; all of it unless you say so."),
     ] = None,
     /,
@@ -32,6 +33,7 @@ def bench(
     only: Annotated[tuple[str, ...], Parameter(negative="", show_default=False, help=_ONLY)] = (),
     quick: Annotated[bool, Parameter(negative="", show_default=False, help=_QUICK)] = False,
     runs: Annotated[int, Parameter(show_default=False, help=_RUNS)] = 0,
+    learners: Annotated[int, Parameter(show_default=False, help=_LEARNERS)] = 0,
     incidents: Annotated[int, Parameter(help=_CHANGES.format("incidents"))] = 500,
     benign: Annotated[int, Parameter(help=_CHANGES.format("benign changes"))] = 500,
     seed: Annotated[int, Parameter(help=_SEED)] = 1,
@@ -54,8 +56,10 @@ def bench(
     when a single verdict was not deserved. `site` takes some minutes: it holds every page of the course against its
     quality bar, with a real Chromium; exit code 1 when a page falls short. `guard` takes half an hour: it plays
     incidents and benign changes to the guard, with real balancers and 200 requests a second, and kills it in one of
-    five; exit code 1 when one was missed, one was taken back that was fine, or a request was lost. Times depend on
-    the machine; ratios hardly do.
+    five; exit code 1 when one was missed, one was taken back that was fine, or a request was lost. `classroom` takes
+    about half a minute for each learner: it opens a classroom of its own, lets everybody sign in, open a lab and check
+    in the same second, turns one away, and restarts the hub; exit code 1 when somebody did not get through or lost
+    work. Times depend on the machine; ratios hardly do.
 
     Examples:
       ./manyhands bench --quick
@@ -63,6 +67,7 @@ def bench(
       ./manyhands bench stacks --no-docker --json
       ./manyhands bench inspect
       ./manyhands bench room --json
+      ./manyhands bench classroom --learners 10
       ./manyhands bench catalogue
       ./manyhands bench catalogue --only weight-skew --json
       ./manyhands bench grading --quick
@@ -103,6 +108,12 @@ def bench(
         seen = room.measure(say)
         show(json.dumps(seen, indent=2) if json_ else room.report(seen))
         return 0
+    if what == "classroom":
+        from autograder.bench import classroom
+
+        lesson = classroom.measure(learners or (classroom.QUICK if quick else classroom.LEARNERS), say)
+        show(json.dumps(lesson.to_dict(), indent=2) if json_ else classroom.report(lesson))
+        return lesson.exit_code
     if what == "grading":
         from autograder.bench import grading
 

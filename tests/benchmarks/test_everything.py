@@ -24,6 +24,7 @@ PRINTED: dict[str, Any] = {
     },
     "inspect": {"one_s": 2.0, "many": 100, "many_s": 100.0, "many_to_one": 0.5},
     "room": {"kernel_core": 0.02},
+    "classroom": {"learners": 50, "succeeded": 50, "failed": []},
     "catalogue": {
         "summary": {
             "claims": 200, "claims_that_hold": 200, "nginx_examples": 60,
@@ -60,6 +61,8 @@ def test_what_a_benchmark_prints_becomes_rows_with_a_peer_and_a_method(name: str
     [
         ("stacks", {"side_by_side": {"stacks": 20, "wrong_counts": 1, "seconds": 9.0}}),
         ("room", {"kernel_core": 0.2}),
+        ("classroom", {"succeeded": 49}),
+        ("classroom", {"failed": ["late got a room when all were taken"]}),
         ("grading", {"points_that_differ": {"even": [1, 2]}}),
         ("guard", {"missed": 1, "ok": False}),
         ("fairness", {"right": {"failures": 1, "gradings": 20}}),

@@ -20,7 +20,12 @@ c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = False
 c.JupyterHub.cookie_secret_file = "/srv/hub/cookie_secret"
-c.JupyterHub.template_vars = {"announcement": told["announcement"]} if told["announcement"] else {}
+c.JupyterHub.template_vars = {
+    "rooms_at_once": told["rooms"]["at_once"],
+    "idle_minutes": told["quota"]["idle_minutes"],
+    **({"announcement": told["announcement"]} if told["announcement"] else {}),
+}
+c.JupyterHub.template_paths = ["/opt/manyhands/classroom/templates"]
 
 # --- rooms
 c.JupyterHub.spawner_class = RoomSpawner
@@ -35,8 +40,10 @@ c.RoomSpawner.processes = told["quota"]["processes"]
 c.RoomSpawner.scratch = told["quota"]["scratch"]
 c.RoomSpawner.site = told["address"]
 c.JupyterHub.active_server_limit = told["rooms"]["at_once"]
-c.JupyterHub.concurrent_spawn_limit = told["rooms"]["starting"]
-c.Spawner.start_timeout = 300
+# The hub would turn away whoever comes while others' rooms start. A class comes all at once: let them wait in line.
+c.JupyterHub.concurrent_spawn_limit = 0
+c.RoomSpawner.starting = told["rooms"]["starting"]
+c.Spawner.start_timeout = 3600  # the wait in line is part of it; RoomSpawner bounds the start itself
 c.Spawner.http_timeout = 300
 c.Spawner.default_url = "/lab/tree/labs.md"
 
@@ -57,6 +64,9 @@ c.JupyterHub.load_roles = [
     },
 ]
 idle = 60 * told["quota"]["idle_minutes"]
+# Who is at work is told often enough that nobody is taken for idle who is not.
+c.JupyterHub.last_activity_interval = min(300, idle // 4)
+c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(min(300, idle // 4))}
 c.JupyterHub.services = [
     {
         "name": "exchange",

@@ -6,19 +6,59 @@ import asyncio
 import ipaddress
 import json
 import threading
+from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import docker.errors
 from docker.types import IPAMConfig, IPAMPool
 from dockerspawner import DockerSpawner
+from jupyterhub.utils import wait_for_http_server
 from traitlets import Integer, Unicode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 SECCOMP = json.dumps(json.loads(Path("/opt/manyhands/classroom/seccomp.json").read_text()))
 LABEL = "manyhands.classroom"
 _ROOM_PREFIX = 29
 """Bits of a room's network: six addresses, for the gateway, the proxy and the room."""
+_START_SECONDS = 300
+"""A room that does not answer by then, counted from its turn, has failed."""
+_BETWEEN_WORDS = 1.0
 _one_at_a_time = threading.Lock()
+
+
+class Line:
+    """Whoever waits for their room to be started: first come, first served, and some at a time."""
+
+    def __init__(self, starting: int) -> None:
+        self._turns = asyncio.Semaphore(starting)
+        self._waiting: list[object] = []
+
+    @asynccontextmanager
+    async def turn(self, one: object) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it."""
+        self._waiting.append(one)
+        try:
+            await self._turns.acquire()
+        finally:
+            self._waiting.remove(one)
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def before(self, one: object) -> int | None:
+        """How many wait in front; None for whoever waits no more."""
+        return self._waiting.index(one) if one in self._waiting else None
+
+
+@cache
+def the_line(starting: int) -> Line:
+    """The one that everybody waits in."""
+    return Line(starting)
 
 
 class RoomSpawner(DockerSpawner):
@@ -30,6 +70,7 @@ class RoomSpawner(DockerSpawner):
     site = Unicode(help="The address learners' browsers know.").tag(config=True)
     scratch = Unicode("512m", help="Size of a room's /tmp, which is memory.").tag(config=True)
     processes = Integer(1024, help="How many processes and threads a room may have.").tag(config=True)
+    starting = Integer(4, help="How many rooms may be starting; others wait in line.").tag(config=True)
 
     remove = True
     pull_policy = "never"
@@ -63,8 +104,26 @@ class RoomSpawner(DockerSpawner):
             "ulimits": [docker.types.Ulimit(name="core", soft=0, hard=0)],
             "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "1"}},
         }
-        await self._in_thread(self._open_network)
-        return await super().start()
+        async with the_line(self.starting).turn(self), asyncio.timeout(_START_SECONDS):
+            await self._in_thread(self._open_network)
+            ip, port = await super().start()
+            # A turn ends when the room answers: what makes it answer is most of the work.
+            await wait_for_http_server(f"http://{ip}:{port}{self.server.base_url}api", timeout=_START_SECONDS)
+        return ip, port
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Tell whoever waits how many are before them, and then that their room starts."""
+        said = -1
+        while self._spawn_pending:
+            before = the_line(self.starting).before(self)
+            if before is None:
+                break
+            if before != said:
+                said = before
+                people = "nobody is" if before == 0 else "1 person is" if before == 1 else f"{before} people are"
+                yield {"progress": 10, "message": f"Many come at once: {people} before you. You keep your place."}
+            await asyncio.sleep(_BETWEEN_WORDS)
+        yield {"progress": 50, "message": "Your room is being opened."}
 
     def get_env(self) -> dict[str, str]:
         """What the room is told: beside the hub's own, where to hand in."""
