@@ -34,6 +34,7 @@ _WIDE = 100
 _ROLE = re.compile(r":[a-z]+:`~?([^`]+)`")
 _SENTENCES = re.compile(r"(?:[^\W\d_`][^\n]*|`[^\n]*)(?:\n(?![ \t#>|:=*+-]|\d+[.)])[^\n]+)*\n?")
 """A paragraph with nothing else in it: no list, heading, block, or second paragraph."""
+_IDS = re.compile(r' id="([^"]+)"')
 _CODE = re.compile(r"(``.+?``|`[^`]+`)", re.DOTALL)
 
 Member = griffe.Class | griffe.Function | griffe.Attribute
@@ -61,7 +62,10 @@ def on_page_content(html: str, page: Page, **_: Any) -> str:
     folder, _, name = page.file.src_uri.removesuffix(".md").rpartition("/")
     if folder != FOLDER or name not in FLOORS:
         return html
-    return html + "\n".join(_drawn(module) for module in modules(name))
+    drawn = "\n".join(_drawn(module) for module in modules(name))
+    if page.present_anchor_ids is not None:  # MkDocs looked for them before this was drawn
+        page.present_anchor_ids.update(_IDS.findall(drawn))
+    return html + drawn
 
 
 @functools.cache

@@ -36,9 +36,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(target: Path) -> str:
-    """Build the site; what MkDocs said where it could not."""
+    """Build the site; what MkDocs said where it could not. With ``--quiet`` it would not count its warnings."""
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(target)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(target)],
         cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True,
         text=True, timeout=1200, check=False,
     )  # fmt: skip
