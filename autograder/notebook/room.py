@@ -235,7 +235,7 @@ class Room:
         while (order := self._orders.get()) is not None:
             command, words = order
             try:
-                self._doing = command.replace("_", " ")
+                self._doing = str(words.get("verb", command)).replace("_", " ")
                 self._trouble = ""
                 self._carry_out(command, words)
             except ManyHandsError as error:
