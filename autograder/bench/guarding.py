@@ -17,7 +17,6 @@ import json
 import multiprocessing
 import os
 import random
-import signal
 import statistics
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -31,6 +30,7 @@ from autograder.bench.guard_cases import balancers, draw
 from autograder.bench.guard_play import RATE, Played, play
 from autograder.errors import ManyHandsError
 from autograder.guard.state import Step
+from autograder.stack.parent import end_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -223,7 +223,7 @@ def _all(
     if not left:
         return
     method, processors = multiprocessing.get_context("spawn"), _Processors()
-    with ProcessPoolExecutor(jobs, method, _ends_with_parent, max_tasks_per_child=_TASKS_A_PROCESS) as pool:
+    with ProcessPoolExecutor(jobs, method, end_with, (os.getpid(),), max_tasks_per_child=_TASKS_A_PROCESS) as pool:
         waiting = iter(left)
         under_way: dict[Future[Played], tuple[bool, int]] = {}
         looked, more = time.monotonic(), True
@@ -243,11 +243,6 @@ def _all(
                     yield one, future.result()
                 except Exception as error:
                     yield one, error
-
-
-def _ends_with_parent() -> None:
-    """Leave a key press to the process that started this one, which then ends them all."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _recorded(record: Path | None, seed: int, *, kill: bool) -> Iterator[Played]:

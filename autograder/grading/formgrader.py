@@ -20,7 +20,7 @@ from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.formgrader.base import BaseApiHandler, check_notebook_dir, check_xsrf
 from tornado import web
 
-from autograder.grading.pool import end_with
+from autograder.stack.parent import end_with
 
 _BUTTONS = {
     r"/formgrader/api/submission/([^/]+)/([^/]+)/autograde": "autograde",

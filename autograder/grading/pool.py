@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -13,10 +11,10 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
 from autograder.grading.judging import Judge, OursError, Task, Verdicts
+from autograder.stack.parent import end_with
 
 _DEATHS: Final = 3
 """A task whose processes died this often is given up."""
-_PR_SET_PDEATHSIG: Final = 1
 
 _A_PROCESSOR: Final = 3
 """Judging processes for each processor: a verdict mostly waits for servers that are as slow as servers are. More were
@@ -101,11 +99,3 @@ def _run(load: Callable[[int], Task], batch: deque[int], window: int, processes:
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def end_with(parent: int) -> None:
-    """A worker ends when its parent does, however that ends; Ctrl-C is the parent's to answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import secrets
-import signal
 import tomllib
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +17,7 @@ from autograder.labs.lab import Variant
 from autograder.labs.variants import faults_of, vary
 from autograder.labs.verdict import Outcome
 from autograder.stack.engine import EngineError
+from autograder.stack.parent import end_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3
 """How often a folder is examined at most when the engine fails."""
-_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ def _all(tasks: Sequence[_Task], processes: int) -> Iterator[Proof]:
         return
     # Not fork: the caller may have threads. Every process ends with this one, even if that is killed.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
         try:
             yield from pool.map(_prove, tasks)
         except BrokenProcessPool as error:
@@ -210,13 +208,6 @@ def _all(tasks: Sequence[_Task], processes: int) -> Iterator[Proof]:
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _end_with(parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _prove(task: _Task) -> Proof:

@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 
-from autograder.launch.processes import Process, adopt_orphans, die_with_parent, end_descendants
+from autograder.launch.processes import Process, adopt_orphans, end_descendants
+from autograder.stack.parent import die_with_parent
 
 _GRACE_SECONDS = 8.0
 """JupyterLab takes about a second to ask its kernels to end and to end itself."""

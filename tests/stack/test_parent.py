@@ -1,0 +1,42 @@
+"""Workers of a pool end with the process that started them, also when it is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from autograder.launch.processes import Process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POOL = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from autograder.stack.parent import end_with
+
+def work():
+    print(os.getpid(), flush=True)
+    time.sleep(3600)
+
+if __name__ == "__main__":
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, spawn, end_with, (os.getpid(),), max_tasks_per_child=1) as pool:
+        pool.submit(os.getpid).result()  # its worker ends with it, and others take its place
+        for under_way in [pool.submit(work), pool.submit(work)]:
+            under_way.result()
+"""
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text(POOL, encoding="utf-8")
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        workers = [Process.of(int(parent.stdout.readline())) for _ in range(2)]
+        running = [worker for worker in workers if worker and worker.runs()]
+        assert len(running) == 2
+        parent.kill()
+        parent.wait()
+        assert all(worker.wait(30) for worker in running)
