@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from autograder.bench.container_cost import Cost, costs, image_mb, volume_mb
+from autograder.bench.container_cost import Cost, costs, image_mb
 from autograder.bench.visitor import RefusedError, Visitor, words_of
+from autograder.classroom.disk import files_of_people
 from autograder.classroom.host import Host, docker
 from autograder.classroom.opening import close_classroom, open_classroom
 from autograder.classroom.people import Person
@@ -281,7 +282,8 @@ async def _hub_answers(day: _Day) -> None:
     """Until the hub does: whoever is signed in sees their own page."""
     while True:
         try:
-            if (await day.late.browser.get("hub/home")).url.path == "/hub/home":
+            answer = await day.late.browser.get("hub/home")
+            if answer.status_code == httpx.codes.OK and answer.url.path == "/hub/home":
                 return
         except httpx.HTTPError:
             pass
@@ -301,12 +303,12 @@ def _services(day: _Day) -> dict[str, float]:
 def _disk(day: _Day) -> dict[str, float]:
     """Megabytes of images, and of a person's files after one lab was opened and checked."""
     host = Host(day.settings.name)
-    work = volume_mb(f"{day.settings.name}-work-")
+    work = files_of_people(host)
     images = {
         docker("inspect", "--format", "{{.Image}}", name).strip()
         for name in (day.room(day.learners[0]), host.container("hub"))
     }
-    return {"images_mb": round(sum(map(image_mb, images)), 0), "work_mb": round(max(work.values()), 1)}
+    return {"images_mb": round(sum(map(image_mb, images)), 0), "work_mb": round(max(work.values()) / 2**20, 1)}
 
 
 def _measured(day: _Day) -> Measured:

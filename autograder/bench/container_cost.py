@@ -1,4 +1,4 @@
-"""What containers take, as Docker's own counters say: memory, processor time, and the size of images and volumes."""
+"""What containers take, as Docker's own counters say: memory, processor time, and the size of images."""
 
 from __future__ import annotations
 
@@ -33,16 +33,6 @@ def _cost(container: str) -> Cost:
     # what was read from files and is not in use goes as soon as memory is short
     idle = counted.get("total_inactive_file", counted.get("inactive_file", 0))
     return Cost(round((memory["usage"] - idle) / _MEGA, 1), told["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9)
-
-
-def volume_mb(prefix: str) -> dict[str, float]:
-    """Size of every volume whose name begins so."""
-    volumes: list[dict[str, Any]] = _api().df()["Volumes"]
-    return {
-        one["Name"]: one["UsageData"]["Size"] / _MEGA
-        for one in volumes
-        if one["Name"].startswith(prefix) and one["UsageData"]["Size"] >= 0
-    }
 
 
 def image_mb(image: str) -> float:

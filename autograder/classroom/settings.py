@@ -20,11 +20,15 @@ _SIZE: Final = re.compile(r"[1-9][0-9]*[mMgG]")
 
 @dataclass(frozen=True)
 class Quota:
-    """What one room may use: processors, bytes of memory and of /tmp (``512m``, ``2g``), processes, idle minutes."""
+    """What one room may use.
+
+    ``memory``, ``scratch`` (/tmp, which is memory) and ``disk`` (its owner's files) are in bytes: ``512m``, ``2g``.
+    """
 
     cpus: float = 1.0
     memory: str = "1536m"
     scratch: str = "512m"
+    disk: str = "2g"
     processes: int = 1024
     idle_minutes: int = 60
 
@@ -71,6 +75,11 @@ class Settings:
     def for_hub(self) -> dict[str, Any]:
         """What the hub is told, as plain data for JSON."""
         return {**asdict(self), "address": self.url}
+
+
+def bytes_of(size: str) -> int:
+    """Bytes of a size as it is written in the settings: ``512m``, ``2g``."""
+    return int(size[:-1]) * {"m": 2**20, "g": 2**30}[size[-1].lower()]
 
 
 def load_settings(file: Path | None) -> Settings:
@@ -140,6 +149,7 @@ def _check(settings: Settings, where: str) -> None:
         "announcement has to be one line": "\n" in settings.announcement,
         "quota.memory has to look like 1536m or 2g": not _SIZE.fullmatch(quota.memory),
         "quota.scratch has to look like 512m or 1g": not _SIZE.fullmatch(quota.scratch),
+        "quota.disk has to look like 500m or 2g": not _SIZE.fullmatch(quota.disk),
         "quota.cpus has to be more than 0": quota.cpus <= 0,
         "quota.processes has to be at least 64: JupyterLab and a stack need them": quota.processes < 64,
         "quota.idle_minutes has to be at least 1": quota.idle_minutes < 1,

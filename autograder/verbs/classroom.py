@@ -12,18 +12,22 @@ from cyclopts import Parameter
 from autograder.verbs.verb import Json, say, show, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from autograder.classroom.opening import Opened
+    from autograder.classroom.people import Person
     from autograder.classroom.settings import Settings
 
 SERVICES = ("front", "proxy", "hub", "database", "exchange", "prometheus", "scheduler")
-Action = Literal["up", "down", "status", "users", "backup", "restore", "plan"]
+Action = Literal["up", "down", "status", "users", "grades", "backup", "restore", "plan"]
 
 
 @verb
 def classroom(
     action: Annotated[Action, Parameter(help="What to do.")],
-    file: Annotated[Path | None, Parameter(show_default=False, help="For backup and restore: the file.")] = None,
+    file: Annotated[
+        Path | None, Parameter(show_default=False, help="For backup and restore: the file. For grades: the lab.")
+    ] = None,
     /,
     *,
     users: Annotated[
@@ -33,6 +37,9 @@ def classroom(
         Path | None, Parameter(show_default=False, help="Your classroom.toml: quotas, rooms, how people sign in.")
     ] = None,
     learners: Annotated[int, Parameter(help="For plan: how many people.")] = 30,
+    dry_run: Annotated[
+        bool, Parameter(negative="", show_default=False, help="For grades: show what would be sent, and send nothing.")
+    ] = False,
     delete_work: Annotated[
         bool, Parameter(negative="", show_default=False, help="For down: delete everybody's work and all grades, too.")
     ] = False,
@@ -47,11 +54,13 @@ def classroom(
     A hub starts a container for each person, with JupyterLab, the labs and the engine in it. Around it are the course
     pages, PostgreSQL, an exchange that takes submissions over HTTP, a cluster that grades, and Prometheus. All of it
     answers on this machine's loopback only. Passwords that were made are shown once. Work and grades outlive `down`.
+    `grades` sends a lab's final scores to the learning platform that people came from (LTI 1.3), if they have changed.
 
     Examples:
       ./manyhands classroom up --users users.csv
       ./manyhands classroom users --users more.csv
       ./manyhands classroom status
+      ./manyhands classroom grades spread-the-load --settings classroom.toml --dry-run
       ./manyhands classroom backup class.tar
       ./manyhands classroom plan --learners 300
       ./manyhands classroom down
@@ -69,6 +78,8 @@ def classroom(
         return _users(chosen, users, json_)
     if action == "status":
         return _status(chosen, json_)
+    if action == "grades":
+        return _grades(chosen, file, dry_run, json_)
     if action in ("backup", "restore"):
         return _keep(chosen, action, file)
     from autograder.classroom.opening import close_classroom
@@ -79,7 +90,6 @@ def classroom(
 
 
 def _up(settings: Settings, users: Path | None, dummy: bool, as_json: bool) -> int:
-    from autograder.classroom.opening import open_classroom
     from autograder.classroom.people import read_people
     from autograder.errors import ManyHandsError
 
@@ -96,7 +106,7 @@ def _up(settings: Settings, users: Path | None, dummy: bool, as_json: bool) -> i
         say("anybody can sign in under any name: this is for tests only")
     if users is None and settings.sign_in.kind == "native":
         raise ManyHandsError("who is in the class?", remedy="./manyhands classroom up --users users.csv")
-    opened = open_classroom(settings, read_people(users) if users else (), say)
+    opened = _open(settings, read_people(users) if users else ())
     told = {"address": opened.address, "new": [*opened.new], "passwords": {**opened.passwords}}
     if as_json:
         show(json.dumps(told, indent=2))
@@ -105,6 +115,24 @@ def _up(settings: Settings, users: Path | None, dummy: bool, as_json: bool) -> i
     show(f"the classroom is open: {opened.address}")
     show("./manyhands classroom down ends it; work and grades are kept")
     return 0
+
+
+def _open(settings: Settings, people: Sequence[Person]) -> Opened:
+    """Open it with what its accounts need: a key to sign with, and the hub's way to them."""
+    from autograder.classroom import sign_in
+    from autograder.classroom.host import Host
+    from autograder.classroom.opening import open_classroom
+    from autograder.classroom.state import prepare
+    from autograder.launch.places import home
+
+    if settings.sign_in.kind == "lti13":
+        sign_in.own_key(prepare(home(), settings))
+    opened = open_classroom(settings, people, say)
+    if settings.sign_in.kind in sign_in.ELSEWHERE:
+        sign_in.open_way(Host(settings.name))
+    else:
+        sign_in.close_way(Host(settings.name))
+    return opened
 
 
 def _users(settings: Settings, users: Path | None, as_json: bool) -> int:
@@ -125,18 +153,58 @@ def _users(settings: Settings, users: Path | None, as_json: bool) -> int:
 
 
 def _status(settings: Settings, as_json: bool) -> int:
+    from autograder.classroom.disk import files_of_people
     from autograder.classroom.host import Host
+    from autograder.classroom.settings import bytes_of
 
     host = Host(settings.name)
     running = {service: bool(host.container(service)) for service in SERVICES}
-    rooms = host.rooms()
+    rooms, files, limit = host.rooms(), files_of_people(host), bytes_of(settings.quota.disk)
     if as_json:
-        show(json.dumps({"services": running, "rooms": rooms}, indent=2))
+        show(json.dumps({"services": running, "rooms": rooms, "disk": {"limit": limit, "bytes": files}}, indent=2))
     else:
         for service, runs in running.items():
             show(f"  {service:<11} {'runs' if runs else 'does not run'}")
         show(f"  {len(rooms)} room{'' if len(rooms) == 1 else 's'} open")
+        show(f"  {sum(files.values()) / 2**20:,.0f} MB are people's files; each may have {settings.quota.disk}")
+        for name, held in files.items():
+            if held > limit:
+                show(f"  {name} has {held / 2**20:,.0f} MB: the room stays closed until some of it is deleted")
     return 0 if all(running.values()) else 1
+
+
+def _grades(settings: Settings, lab: Path | None, dry_run: bool, as_json: bool) -> int:
+    from autograder.classroom import passback, passback_service, sign_in
+    from autograder.classroom.host import Host
+    from autograder.classroom.state import state_of
+    from autograder.errors import ManyHandsError
+    from autograder.labs.catalogue import load_lab
+    from autograder.launch.places import home
+
+    if lab is None:
+        raise ManyHandsError("grades of which lab?", remedy="./manyhands classroom grades spread-the-load --dry-run")
+    chosen, options = load_lab(str(lab)), settings.sign_in.options
+    if settings.sign_in.kind != "lti13" or not options.get("token_url"):
+        raise ManyHandsError(
+            "grades go back to the learning platform that people sign in from",
+            why="the settings have no sign_in.kind lti13 with a token_url",
+            remedy="--settings classroom.toml (docker/classroom/examples/lti13.toml), or report --export instead",
+        )
+    state = state_of(home(), settings.name)
+    notes = passback.Notes(state.folder / "platform" / "sent", chosen.slug)
+    rows = passback.decide(*passback.ask_hub(Host(settings.name), chosen.slug), notes)
+    if not dry_run:
+        import httpx
+
+        key = sign_in.own_key(state)
+        url, audience = str(options["token_url"]), str(options.get("token_audience", ""))
+        with httpx.Client(timeout=30) as http:
+            rows = passback.send(
+                *(rows, chosen.slug, chosen.title, notes),
+                lambda client: passback_service.Service(http, url, client, key, audience),
+            )
+    show(json.dumps([row.to_dict() for row in rows], indent=2) if as_json else passback.as_text(rows))
+    return 1 if any(row.now == "failed" for row in rows) else 0
 
 
 def _keep(settings: Settings, action: str, file: Path | None) -> int:

@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,16 +108,15 @@ class Classroom:
         return Room(name, f"{self.settings.name}-room-{name}", browser)
 
 
-@pytest.fixture(scope="module")
-def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
-    home = tmp_path_factory.mktemp("classroom")
+@contextmanager
+def opened_classroom(home: Path, quota: Quota, people: list[Person], at_once: int) -> Iterator[Classroom]:
+    """A classroom that is open until the end of the block, and gone then with all that it had."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     name = f"mh-test-{uuid.uuid4().hex[:8]}"
-    settings = Settings(name=name, port=port, quota=Quota(processes=512), rooms=Rooms(at_once=2), labs=LABS)
+    settings = Settings(name=name, port=port, quota=quota, rooms=Rooms(at_once=at_once), labs=LABS)
     before = os.environ.get("MANYHANDS_HOME")
     os.environ["MANYHANDS_HOME"] = str(home)
-    people = [Person("ada", password=PASSWORD), Person("alan"), Person("grace", "instructor")]
     browsers: list[httpx.Client] = []
     try:
         opened = open_classroom(settings, people, print, grading=False, site=False)
@@ -128,6 +128,13 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
         os.environ.pop("MANYHANDS_HOME")
         if before is not None:
             os.environ["MANYHANDS_HOME"] = before
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
+    people = [Person("ada", password=PASSWORD), Person("alan"), Person("grace", "instructor")]
+    with opened_classroom(tmp_path_factory.mktemp("classroom"), Quota(processes=512), people, at_once=2) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ c.RoomSpawner.gradebook = os.environ["GRADEBOOK"]
 c.RoomSpawner.cpu_limit = told["quota"]["cpus"]
 c.RoomSpawner.mem_limit = told["quota"]["memory"].upper()  # as the hub writes it
 c.RoomSpawner.processes = told["quota"]["processes"]
+c.RoomSpawner.disk_limit = told["quota"]["disk"].upper()
 c.RoomSpawner.scratch = told["quota"]["scratch"]
 c.RoomSpawner.site = told["address"]
 c.JupyterHub.active_server_limit = told["rooms"]["at_once"]

@@ -11,11 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import disk
 import docker.errors
 from docker.types import IPAMConfig, IPAMPool
 from dockerspawner import DockerSpawner
+from jupyterhub.traitlets import ByteSpecification
 from jupyterhub.utils import wait_for_http_server
-from traitlets import Integer, Unicode
+from tornado.web import HTTPError
+from traitlets import Integer, Unicode, default
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,6 +31,7 @@ _START_SECONDS = 300
 """A room that does not answer by then, counted from its turn, has failed."""
 _BETWEEN_WORDS = 1.0
 _one_at_a_time = threading.Lock()
+_sizes = disk.Sizes()
 
 
 class Line:
@@ -71,6 +75,7 @@ class RoomSpawner(DockerSpawner):
     scratch = Unicode("512m", help="Size of a room's /tmp, which is memory.").tag(config=True)
     processes = Integer(1024, help="How many processes and threads a room may have.").tag(config=True)
     starting = Integer(4, help="How many rooms may be starting; others wait in line.").tag(config=True)
+    disk_limit = ByteSpecification("2G", help="How much a person's files may take.").tag(config=True)
 
     remove = True
     pull_policy = "never"
@@ -85,7 +90,7 @@ class RoomSpawner(DockerSpawner):
         """Make the network, then the room in it."""
         self.cmd = ["python", "-P", "-m", "autograder.classroom.room"]
         self.network_name = self.container_name
-        self.volumes = {f"{self.classroom}-work-{{username}}": "/home/jovyan/work"}
+        self.volumes = {f"{self.classroom}-work-{{username}}": disk.WORK}
         if self.is_instructor:
             self.volumes |= {
                 f"{self.classroom}_class": "/home/jovyan/work/class",
@@ -101,10 +106,14 @@ class RoomSpawner(DockerSpawner):
             "read_only": True,
             "init": True,
             "tmpfs": {"/tmp": f"exec,mode=1777,size={self.scratch}"},
-            "ulimits": [docker.types.Ulimit(name="core", soft=0, hard=0)],
+            "ulimits": [
+                docker.types.Ulimit(name="core", soft=0, hard=0),
+                docker.types.Ulimit(name="fsize", soft=self.disk_limit, hard=self.disk_limit),
+            ],
             "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "1"}},
         }
         async with the_line(self.starting).turn(self), asyncio.timeout(_START_SECONDS):
+            await self._in_thread(self._make_space)
             await self._in_thread(self._open_network)
             ip, port = await super().start()
             # A turn ends when the room answers: what makes it answer is most of the work.
@@ -157,10 +166,46 @@ class RoomSpawner(DockerSpawner):
         if state is None and not getattr(self, "_led_back", False):
             self._led_back = True
             await self._in_thread(self._open_network)
+        if state is None and self.ready and await self._in_thread(self._held) > self.disk_limit:
+            self.log.warning("The files of %s are over the limit: the room is closed", self.user.name)
+            await self.stop()
+            return 0
         return state
 
-    async def _in_thread(self, function: Any) -> None:
-        await asyncio.get_running_loop().run_in_executor(self.executor, function)
+    async def get_options_form(self) -> str:
+        """Nothing, and the room starts; for somebody with too many files a choice of what may be deleted."""
+        held = await self._in_thread(self._held)
+        if held <= self.disk_limit:
+            return ""
+        return disk.form(held, self.disk_limit, await self._in_thread(self._largest))
+
+    @default("options_from_form")
+    def _chosen(self) -> Any:
+        return lambda told: {"delete": [json.loads(one) for one in told.get("delete", ())]}
+
+    def _files(self) -> tuple[Any, str, str, dict[str, str]]:
+        volume = self.format_volume_name(f"{self.classroom}-work-{{username}}", self)
+        return self.client, self.image, volume, {LABEL: self.classroom}
+
+    def _held(self, **fresh: float) -> int:
+        client, _, volume, _ = self._files()
+        return _sizes.of(client, volume, **fresh)
+
+    def _largest(self) -> list[tuple[int, str, int]]:
+        return disk.largest(*self._files())
+
+    def _make_space(self) -> None:
+        """Delete what was chosen if there is too much, and refuse if there still is."""
+        if self._held() <= self.disk_limit:
+            return
+        disk.delete(*self._files(), self.user_options.get("delete", []))
+        if (held := self._held(fresh_seconds=0.0)) > self.disk_limit:
+            refused = HTTPError(507, disk.too_many(held, self.disk_limit))
+            refused.jupyterhub_message = disk.too_many(held, self.disk_limit)
+            raise refused
+
+    async def _in_thread(self, function: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function)
 
     def _open_network(self) -> None:
         name, proxy = self.container_name, f"{self.classroom}-proxy"
