@@ -205,6 +205,10 @@ def _skew(draft: _Draft, dice: random.Random) -> None:
 
 def _skew_haproxy(draft: _Draft, dice: random.Random) -> None:
     draft.words(dice, f"weight {dice.randint(10, 200)}")
+    # HAProxy's leastconn looks at weights among busy servers only. At this traffic each gets the same (counted: 149 to
+    # 151 of 600 requests), so there is nothing to take back. An inspection sees it: it sends many at a time.
+    if "balance leastconn" in draft.pool:
+        draft.pool = ["balance roundrobin"]
 
 
 def _wrong_port(draft: _Draft, dice: random.Random) -> None:
