@@ -62,13 +62,22 @@ def gradebook_scores(home: Path, lab: str) -> tuple[Score, ...] | None:
     Raises:
         ManyHandsError: there is a gradebook, and it cannot be read.
     """
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
     places = Places(home.absolute())
     url = gradebook_url(places)
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         return None
+    return scores_in(url, lab)
+
+
+def scores_in(url: str, lab: str) -> tuple[Score, ...] | None:
+    """The same from the gradebook at an address.
+
+    Raises:
+        ManyHandsError: it cannot be read.
+    """
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
     engine: Engine | None = None
     try:
         engine = create_engine(url)

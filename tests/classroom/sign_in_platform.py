@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import flask
@@ -26,6 +27,12 @@ ITEMS: Final = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 SCORE: Final = "application/vnd.ims.lis.v1.score+json"
 
 
+@cache
+def _key() -> RSAKey:
+    """One for all platforms of a run: making it is slow."""
+    return RSAKey.generate_key(2048, {"kid": "platform"})
+
+
 @dataclass
 class Platform:
     """Its key, its gradebook, and what was asked of it. ``address`` is set when it is served."""
@@ -33,7 +40,7 @@ class Platform:
     address: str = ""
     tools: Mapping[str, Any] = field(default_factory=dict)
     """The registered keys of the tool, as JWKS."""
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "platform"}))
+    key: RSAKey = field(default_factory=lambda: _key())
     tokens: dict[str, set[str]] = field(default_factory=dict)
     """Access token → scopes."""
     items: list[dict[str, Any]] = field(default_factory=list)

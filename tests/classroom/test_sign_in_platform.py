@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,9 +21,14 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+from nbgrader.api import Gradebook
 
+from autograder.classroom import passback
+from autograder.classroom.passback_service import Service
+from autograder.classroom.sign_in import own_key
+from autograder.classroom.state import State
 from tests.classroom.sign_in_accounts import on_loopback
-from tests.classroom.sign_in_hub import INSIDE, SITE, Browser, Hub, a_hub, install
+from tests.classroom.sign_in_hub import INSIDE, ROOT, SITE, Browser, Hub, a_hub, install
 from tests.classroom.sign_in_platform import AGS, CLIENT, ISSUER, LTI, Platform
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sign-in")]
@@ -190,6 +199,44 @@ def test_a_launch_tells_where_grades_go_and_the_newest_is_kept(hub: Hub, platfor
             "at": 0,
         }
     ]
+
+
+@pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's way with SQLAlchemy
+def test_a_grade_goes_back_to_where_its_owner_came_from(
+    hub: Hub, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: a launch, nbgrader's gradebook, the hub's own program, our key, the platform's gradebook."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # nbgrader looks for alembic
+    assert launch(Browser(hub), platform, "ada").status_code == 302
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+        book.add_assignment("spread-the-load")
+        book.add_notebook("spread-the-load", "spread-the-load")
+        book.add_grade_cell("spread", "spread-the-load", "spread-the-load", max_score=10, cell_type="code")
+        book.add_student("ada@example.org")
+        book.add_submission("spread-the-load", "ada@example.org")
+        book.find_grade("spread", "spread-the-load", "spread-the-load", "ada@example.org").auto_score = 7.5
+        book.db.commit()
+    environment = {**hub.environment, "GRADEBOOK": f"sqlite:///{tmp_path / 'gradebook.db'}"}
+    environment["PYTHONPATH"] += f":{ROOT}"
+    done = subprocess.run(
+        [sys.executable, "-P", str(INSIDE / "grades.py"), "spread-the-load"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    rows = passback.decide(*passback.read(json.loads(done.stdout)), passback.Notes(tmp_path, "spread-the-load"))
+    key = own_key(State(tmp_path))
+    platform.tools = json.loads((tmp_path / "hub" / "jwks.json").read_text())
+    with httpx.Client() as http:
+        sent = passback.send(
+            *(rows, "spread-the-load", "Spread the load", passback.Notes(tmp_path, "spread-the-load")),
+            lambda client: Service(http, f"{platform.address}/token", client, key),
+        )
+    assert [(row.score.student, row.now, row.why) for row in sent] == [("ada@example.org", "sent", "")]
+    (got,) = platform.scores
+    assert (got["userId"], got["scoreGiven"], got["scoreMaximum"]) == ("id-ada", 7.5, 10)
 
 
 def test_the_platform_can_fetch_the_public_key(hub: Hub) -> None:

@@ -27,7 +27,7 @@ from traitlets import TraitError
 
 TOLD: Final = Path(os.environ.get("HUB_TOLD", "/run/classroom/hub"))
 LAUNCHES: Final = Path(os.environ.get("HUB_LAUNCHES", "/srv/hub/launches"))
-OURS: Final = frozenset({"token_url", "grades_client_id", "token_audience"})
+OURS: Final = frozenset({"token_url", "token_audience"})
 """Options that the hub does not need: where grades go back to, which the classroom's host does."""
 _LTI: Final = "https://purl.imsglobal.org/spec/lti/claim/"
 _GRADES: Final = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
