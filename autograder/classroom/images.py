@@ -31,7 +31,13 @@ _SECCOMP: Final = ROOT / "docker" / "desk" / "seccomp.json"
 _LEARNER: Final = "manyhands/learner"
 _SERVICES: Final = "manyhands/classroom"
 _GRADING: Final = "manyhands/grading"
-_LABEL: Final = "manyhands.classroom"
+NAMES: Final = (_LEARNER, _SERVICES)
+"""Those that get a tag of their own with each change."""
+LABEL: Final = "manyhands.classroom"
+CLONE: Final = "manyhands.clone"
+"""A label that tells the images of this clone from those of others."""
+STAGE: Final = "manyhands.stage"
+"""A label of what a build leaves beside the image."""
 _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _LAST_LINES: Final = 8
 
@@ -67,6 +73,11 @@ def ensure_images(say: Callable[[str], None], *, grading: bool = True) -> Images
         say("building the image of the grading cluster")
         _run([str(ROOT / "docker" / "grading" / "build")], "the grading image could not be built")
     return images
+
+
+def this_clone() -> str:
+    """The value of the label ``CLONE``; says nothing about where the clone is."""
+    return hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
 
 
 def locked(requirements: str) -> dict[str, str]:
@@ -129,7 +140,8 @@ def _build(context: Path, tag: str, recipe: str, base: str, packages: str, code:
     _make_environment(context / "env", packages)
     _make_readable(context)
     proxies = [word for name in _PROXIES if name in os.environ for word in ("--build-arg", name)]
-    command = ["docker", "build", "--quiet", "--tag", tag, "--label", f"{_LABEL}=1", "--build-arg", f"BASE={base}"]
+    command = ["docker", "build", "--quiet", "--tag", tag, "--label", f"{LABEL}=1", "--build-arg", f"BASE={base}"]
+    command += ["--label", f"{CLONE}={this_clone()}", "--build-arg", f"CLONE={this_clone()}"]
     _run([*command, *proxies, str(context)], f"Docker could not build {tag}")
 
 

@@ -15,6 +15,7 @@ from autograder.classroom import keeping
 from autograder.classroom import state as kept
 from autograder.classroom.host import LABEL, Host, docker, told_to_compose
 from autograder.classroom.images import ensure_images
+from autograder.classroom.pruning import prune
 from autograder.errors import ManyHandsError
 from autograder.launch import pages
 from autograder.launch.places import home as home_folder
@@ -78,6 +79,8 @@ def open_classroom(
         host.start_graders(images.grading, settings.graders)
     say("waiting for the hub")
     _wait_until_answers(host, settings.port, state)
+    if gone := prune(frozenset({images.learner, images.services})):
+        say(f"removed {gone} older image{'' if gone == 1 else 's'} of classrooms")
     enrolled = enrol(host, people, native=settings.sign_in.kind == "native")
     return Opened(settings.url, enrolled["new"], enrolled["passwords"])
 

@@ -21,6 +21,9 @@ RUN if [ -s /authorities.pem ]; then echo 'Acquire::https::CAInfo "/authorities.
  && install -d -o 1000 -g 1000 /srv/exchange /srv/prometheus \
  && install -d -o root -g root /srv/hub \
  && install -d -o postgres -g postgres /srv/database /run/postgresql
+# By these labels this clone finds what an earlier build of it left.
+ARG CLONE=""
+LABEL manyhands.stage=1 manyhands.clone=${CLONE}
 # Without this step the certificates would stay in a layer underneath.
 FROM scratch
 COPY --from=made / /

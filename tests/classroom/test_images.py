@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 
-from autograder.classroom.images import left_out, locked, room_packages
+from autograder.classroom.images import CLONE, LABEL, STAGE, left_out, locked, room_packages
 from autograder.classroom.opening import WITHOUT_CLUSTER
+from autograder.classroom.pruning import prune
+from tests.classroom.conftest import docker
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docker" / "classroom"
@@ -56,3 +62,48 @@ def test_no_service_has_more_than_it_needs() -> None:
 def test_all_services_but_the_cluster_start_where_nothing_is_graded() -> None:
     services = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
     assert set(WITHOUT_CLUSTER) == set(services) - {"scheduler"}
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """Of images, clone and containers that this test makes; nothing of it stays."""
+    name = f"mh-test-{uuid.uuid4().hex[:8]}"
+    yield name
+    ours = ("--filter", f"label=owner={name}")
+    for container in docker("ps", "--all", "--quiet", *ours).split():
+        docker("rm", "--force", container)
+    for image in set(docker("images", "--quiet", "--no-trunc", *ours).split()):
+        docker("rmi", "--force", image)
+
+
+def build(name: str, tag: str, clone: str, *labels: str) -> str:
+    """A tiny image; its id. Without a tag it has no name, as what a build leaves."""
+    recipe = f"FROM scratch\nLABEL owner={name} made={tag or uuid.uuid4()} {CLONE}={clone} {' '.join(labels)}\n"
+    command = ["docker", "build", "--quiet", *(("--tag", f"{name}:{tag}") if tag else ()), "-"]
+    return subprocess.run(command, input=recipe, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.docker
+@pytest.mark.xdist_group("machine")
+def test_older_images_go_and_what_anybody_needs_stays(name: str) -> None:
+    for tag in ("current", "old", "older", "in-use", "for-rooms"):
+        build(name, tag, name)
+    build(name, "of-another-clone", "another")
+    stages = [build(name, "", name, f"{STAGE}=1") for _ in range(2)]
+    somebodys = build(name, "", "another", f"{STAGE}=1")
+    mine = ("--label", f"owner={name}")
+    docker("create", *mine, f"{name}:in-use", "x")
+    docker("create", *mine, "--label", f"{LABEL}=x", "--env", f"LEARNER_IMAGE={name}:for-rooms", f"{name}:current", "x")
+
+    def there() -> set[str]:
+        return set(docker("images", "--filter", f"label=owner={name}", "--format", "{{.Tag}}").split()) - {"<none>"}
+
+    everything = there()
+    assert prune(frozenset({f"{name}:current"}), names=(name,), clone=name) == 0  # all of them are young
+    assert there() == everything
+    gone = prune(frozenset({f"{name}:current"}), names=(name,), clone=name, young_seconds=-60)
+    assert there() == {"current", "in-use", "for-rooms", "of-another-clone"}
+    left = docker("images", "--quiet", "--no-trunc", "--filter", "dangling=true").split()
+    assert len({*stages} & {*left}) == 1
+    assert somebodys in left
+    assert gone == 3
