@@ -20,6 +20,7 @@ from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.formgrader.base import BaseApiHandler, check_notebook_dir, check_xsrf
 from tornado import web
 
+from autograder.grading import by_hand
 from autograder.stack.parent import end_with
 
 _BUTTONS = {
@@ -87,5 +88,9 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(app: Any) -> None:
     base = app.web_app.settings["base_url"]
     app.web_app.add_handlers(
-        ".*$", [(url_path_join(base, address), _Button, {"step": step}) for address, step in _BUTTONS.items()]
+        ".*$",
+        [
+            *((url_path_join(base, address), _Button, {"step": step}) for address, step in _BUTTONS.items()),
+            (url_path_join(base, by_hand.ADDRESS), by_hand.Given),
+        ],
     )

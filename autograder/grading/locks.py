@@ -81,5 +81,16 @@ def end_writing(places: Places) -> None:
     os.close(_writing.pop(places.course))
 
 
+@contextmanager
+def one_log(places: Places) -> Iterator[None]:
+    """Be the only one who compares the gradebook with the log of changes, and writes there. Not for threads."""
+    descriptor = _open(places.course / ".changes.lock")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -11,7 +11,10 @@ This file is called by nbgrader; :mod:`autograder.grading.frame` calls nbgrader.
 from __future__ import annotations
 
 import datetime
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool, Unicode
 
+from autograder.errors import ManyHandsError
+from autograder.grading import grade_log
 from autograder.grading.evidence import as_html, as_text
 from autograder.grading.intake import can_be_named, put_folder_in_order, wanted_files
 from autograder.grading.judging import OursError, obtain
@@ -67,6 +72,8 @@ def before_autograde(*, assignment: str, student: str, notebooks: list[str], **_
     if begin_writing(places):  # by hand: our own runs have begun already
         _by_hand.add(places)
     put_folder_in_order(places, folder.name, folder.parent.name)
+    with _noting(notebooks):
+        grade_log.look(places, folder.name, folder.parent.name)
     notebooks[:] = [str(folder / f"{folder.name}.ipynb")]
 
 
@@ -76,9 +83,21 @@ def after_autograde(*, assignment: str, student: str, notebooks: list[str], **_:
     record, submission = _under_way.pop((folder.parent.name, folder.name))
     places = Places(folder.parents[3])
     write_note(places, record, submission)
+    with _noting(notebooks):
+        why = f"judged {record.judged_at}, submission {record.key.submission[:12]}"
+        grade_log.changed(places, folder.name, folder.parent.name, grade_log.GRADED, why)
     if places in _by_hand:  # until then, or until the command ends
         _by_hand.remove(places)
         end_writing(places)
+
+
+@contextmanager
+def _noting(notebooks: list[str]) -> Iterator[None]:
+    """A log of changes that cannot be written stops no grade: what it lacks is found by the next look."""
+    try:
+        yield
+    except (OSError, ManyHandsError) as error:
+        logging.getLogger("nbgrader").warning("%s: the log of changes: %s", notebooks, error)
 
 
 class Collect(ExchangeCollect):  # type: ignore[misc]  # nbgrader has no types
