@@ -37,6 +37,9 @@ def classroom(
         Path | None, Parameter(show_default=False, help="Your classroom.toml: quotas, rooms, how people sign in.")
     ] = None,
     learners: Annotated[int, Parameter(help="For plan: how many people.")] = 30,
+    values: Annotated[
+        Path | None, Parameter(show_default=False, help="For plan: a folder for files that Kubernetes takes.")
+    ] = None,
     dry_run: Annotated[
         bool, Parameter(negative="", show_default=False, help="For grades: show what would be sent, and send nothing.")
     ] = False,
@@ -63,10 +66,11 @@ def classroom(
       ./manyhands classroom grades spread-the-load --settings classroom.toml --dry-run
       ./manyhands classroom backup class.tar
       ./manyhands classroom plan --learners 300
+      ./manyhands classroom plan --learners 3000 --settings classroom.toml --values cluster
       ./manyhands classroom down
     """
     if action == "plan":
-        return _plan(learners, json_)
+        return _plan(learners, settings, values, json_)
     from autograder.classroom.settings import load_settings
     from autograder.launch.places import only_in_a_clone
 
@@ -224,11 +228,18 @@ def _keep(settings: Settings, action: str, file: Path | None) -> int:
     return 0
 
 
-def _plan(learners: int, as_json: bool) -> int:
-    from autograder.classroom.plan import as_text, plan
+def _plan(learners: int, settings: Path | None, values: Path | None, as_json: bool) -> int:
+    from autograder.classroom.plan import Cost, as_text, plan
 
     made = plan(learners)
+    if values is not None:
+        from autograder.classroom import kubernetes
+        from autograder.classroom.settings import load_settings
+
+        kubernetes.write(kubernetes.render(made, load_settings(settings), Cost()), values)
     show(json.dumps(made.to_dict(), indent=2) if as_json else as_text(made))
+    if values is not None:
+        say(f"{', '.join(kubernetes.FILES)} are in {values}; docker/kubernetes/README.md says how to go on")
     return 0
 
 
