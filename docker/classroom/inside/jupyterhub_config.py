@@ -13,7 +13,10 @@ c = get_config()  # noqa: F821 - traitlets puts it there
 # --- where things are. The proxy is another container in the same network, and outlives this one.
 c.JupyterHub.db_url = os.environ["HUB_DATABASE"]
 c.JupyterHub.hub_ip = "0.0.0.0"
-c.JupyterHub.hub_connect_ip = "hub"
+# Proxy and hub talk on loopback. "hub" is an address in every room's network as well, and goes when that room closes:
+# whatever the proxy asked the hub on it, for anybody, would hang.
+c.JupyterHub.hub_connect_ip = "127.0.0.1"
+c.Spawner.hub_connect_url = "http://hub:8081"
 c.JupyterHub.bind_url = "http://0.0.0.0:8000/"
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:8001"
