@@ -25,8 +25,9 @@ def safe_cell(text: str) -> str:
     >>> safe_cell("=1+1"), safe_cell("Zoë"), safe_cell("a\nb")
     ("'=1+1", 'Zoë', 'a b')
     """
-    risky = text.lstrip(" ").startswith(_FORMULA)
     plain = " ".join(clean(text).split())
+    # what is left when blanks and a terminal's sequences are gone counts, too: "\N{NO-BREAK SPACE}=1", "\x1b[0m=1"
+    risky = plain.startswith(_FORMULA) or text.lstrip(" ").startswith(_FORMULA)
     return f"'{plain}" if risky else plain
 
 

@@ -118,7 +118,8 @@ def _people(
             )
         lines[values["id"]] = line
         if not values.get("name"):
-            values["name"] = " ".join(_own(row[column]) for column in names if column < len(row))
+            parts = [_own(row[column]) for column in names if column < len(row)]
+            values["name"] = " ".join(part for part in parts if part)
         people.append(Person(**values))
     return people
 
