@@ -36,18 +36,21 @@ def look_at(session: LabSession, what: str, of: str = "") -> LookNow:
     shift, node = session.shift, of or session.lab.stack.balancer.name
     if what == "logs":
         said = shift.logs(node) if shift is not None else session.logs(node)
-        return _bounded(f"what {node} wrote", said or "nothing yet", f"lab.logs({node!r})")
+        return _bounded(f"what {node} wrote", said or "nothing yet", f"lab.logs({node!r})", f"logs {node}")
     if shift is None:
         raise LabError("nobody is on call in this lab", remedy="look at what a machine wrote: logs")
     if what == "change":
-        return _bounded(f"change {of}", repr(shift.change(of)), f"shift.change({of!r})")
+        return _bounded(f"change {of}", repr(shift.change(of)), f"shift.change({of!r})", f"change {of}")
     ask: Callable[[], object] = getattr(shift, what)
-    return _bounded({"history": "changes"}.get(what, what), repr(ask()), f"shift.{what}()")
+    return _bounded({"history": "changes"}.get(what, what), repr(ask()), f"shift.{what}()", what)
 
 
-def _bounded(title: str, said: str, whole: str) -> LookNow:
+def _bounded(title: str, said: str, cell: str, typed: str) -> LookNow:
     """Not more than a page can hold: the newest lines, and what has all of them."""
     lines = [f"{line[:_WIDEST]} …" if len(line) > _WIDEST else line for line in said.rstrip("\n").split("\n")]
     if len(lines) > MOST_LINES:
-        lines = [f"… the last {MOST_LINES} of {len(lines)} lines; in a cell {whole} has all", *lines[-MOST_LINES:]]
+        lines = [
+            f"… the last {MOST_LINES} of {len(lines)} lines; all: {cell} in a cell, {typed} in lines",
+            *lines[-MOST_LINES:],
+        ]
     return LookNow(f"{datetime.now().astimezone():%H:%M:%S}", title, "\n".join(lines))

@@ -58,7 +58,7 @@ def test_what_a_machine_wrote_shows_and_stays_in_the_log(tmp_path: Path) -> None
         assert seen.title == "what lb wrote"
         first, *rest = seen.text.splitlines()
         assert first.startswith(f"… the last {MOST_LINES} of ")
-        assert first.endswith("lab.logs('lb') has all")
+        assert first.endswith("lines; all: lab.logs('lb') in a cell, logs lb in lines")
         assert "\n".join(rest) in lab.logs("lb")
         assert len(rest) == MOST_LINES
         assert any(line.endswith(f"looked at what lb wrote\n{seen.text}") for line in lab.room.frame().log)

@@ -6,18 +6,22 @@ With MANYHANDS_SCREENS=DIR the pictures of the README and the site are saved the
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
 from autograder.labs.catalogue import load_lab
+from autograder.stack.procfs import wait_until
 from tests.notebook.browser.desk import Desk, barriers, jupyterlab, run_first_cell, shot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Locator, Page
 
@@ -162,3 +166,57 @@ def load(room: Locator, rate: int) -> None:
     """Ask for so many requests a second."""
     room.get_by_role("slider", name="Load").fill(str(rate))
     expect(room.locator(".mh-clients")).to_contain_text(f"ask {rate}/s")
+
+
+def renderers(page: Page) -> list[int]:
+    """The processes of Chromium that show pages."""
+    browser = page.context.browser
+    assert browser is not None
+    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    return [one["id"] for one in told["processInfo"] if one["type"] == "renderer"]
+
+
+def stopped(pid: int) -> bool:
+    """Whether it is on hold."""
+    return "State:\tT" in Path(f"/proc/{pid}/status").read_text()
+
+
+_PAINTS = """() => {
+  let last = performance.now();
+  window.longest = 0;
+  const paint = () => {
+    window.longest = Math.max(window.longest, performance.now() - last);
+    last = performance.now();
+    requestAnimationFrame(paint);
+  };
+  paint();
+}"""
+ASLEEP_S = 30.0
+"""Longer than a page waits before it says that the kernel has stopped."""
+
+
+def test_a_page_that_was_frozen_shows_what_is_now_when_it_wakes(desk: Desk, page: Page) -> None:
+    """As on a laptop that was shut for half a minute, while the kernel went on and a file was changed."""
+    room = opened(desk, page)
+    load(room, 60)
+    expect(room.locator(".mh-verdict")).to_contain_text("even")
+    page.evaluate(_PAINTS)
+    asleep = renderers(page)
+    began = time.monotonic()
+    for pid in asleep:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        config_of(desk).write_text(config_of(desk).read_text() + "# while nobody looked\n")
+        assert wait_until(lambda: time.monotonic() > began + ASLEEP_S, 2 * ASLEEP_S)
+    finally:
+        for pid in asleep:
+            os.kill(pid, signal.SIGCONT)
+    woke = time.monotonic()
+    expect(room.locator(".mh-config .mh-chip")).to_have_text("changed, not applied")
+    expect(room.locator(".mh-line.mh-new")).to_contain_text("while nobody looked")
+    expect(room.get_by_role("alert")).to_be_hidden()
+    print(f"up to date {time.monotonic() - woke:.1f} s after it woke")
+    assert page.evaluate("window.longest") > 900 * ASLEEP_S  # it was asleep indeed
+    room.get_by_role("button", name="Apply").click()
+    expect(room.locator(".mh-config .mh-chip")).to_have_text("running")
+    expect(room.locator(".mh-verdict")).to_contain_text("even")

@@ -118,19 +118,27 @@ class Agreed(ModalScreen[bool]):
 
 
 class Told(ModalScreen[None]):
-    """What a command answered; it scrolls where it does not fit."""
+    """What a command answered; it scrolls where it does not fit, and begins at its end if the newest is there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,enter", "dismiss", "Back")]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, at_end: bool = False) -> None:
         super().__init__()
         self._text = text
+        self._at_end = at_end
 
     def compose(self) -> ComposeResult:
         """All of it."""
         with VerticalScroll(classes="dialog"):
             yield Static(self._text, markup=False)
-            yield Label("Esc: back", classes="pale")
+            yield Label("Esc: back   ↑ ↓ PgUp PgDn: scroll", classes="pale")
+
+    def on_mount(self) -> None:
+        """Have the keys scroll it, from where it is newest."""
+        box = self.query_one(VerticalScroll)
+        box.focus()
+        if self._at_end:
+            box.scroll_end(animate=False)
 
 
 class Help(ModalScreen[None]):

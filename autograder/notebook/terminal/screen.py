@@ -299,7 +299,9 @@ class LabScreen(Screen[None]):
         """Show what was asked to be looked at, once it was."""
         if self._looking is not None and frame.looked is not None and frame.looked != self._looking[0]:
             self._looking = None
-            self.app.push_screen(Told(f"{frame.looked.at} {frame.looked.title}\n{frame.looked.text}"))
+            wrote = frame.looked.title.startswith("what ")
+            said = f"{frame.looked.text}\n{frame.looked.at} {frame.looked.title}"
+            self.app.push_screen(Told(said, at_end=wrote))
 
     def action_on_call(self) -> None:
         """Type what is to be done on the shift, and read what came of it."""
