@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
 import socket
 import ssl
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from contextlib import asynccontextmanager
@@ -62,7 +64,7 @@ class Measured:
     seconds: dict[str, dict[str, float]]
     alone: dict[str, dict[str, float]]
     room: dict[str, float]
-    services: dict[str, float]
+    services: dict[str, dict[str, float]]
     disk: dict[str, float]
     refused: dict[str, Any]
     restart: dict[str, Any]
@@ -136,6 +138,7 @@ def measure(learners: int, say: Callable[[str], None], *, labs: tuple[str, ...] 
         )
         home = Path(folder)
         try:
+            _end_like_ctrl_c()
             people = [Person(name) for name in names]
             opened = open_classroom(settings, people, say, grading=False, site=False, home=home)
             trust = ssl.create_default_context(cafile=str(state_of(home, settings.name).authority))
@@ -168,7 +171,8 @@ async def _class(day: _Day) -> None:
     before = await asyncio.to_thread(_services, day)
     day.say(f"{len(others)} learners at once")
     there = [first, *await day.at_once(lambda visitor: _lesson(day, visitor), others)]
-    day.found["services"] = {**before, **{f"{key}_at_the_end": mb for key, mb in _services(day).items()}}
+    after = await asyncio.to_thread(_services, day)
+    day.found["services"] = {"with_one_room": before, "with_all": after}
     day.found["rooms"] = await asyncio.to_thread(costs, [day.room(visitor) for visitor in there])
     day.say("one too many")
     day.found["refused"] = await _one_too_many(day)
@@ -295,9 +299,11 @@ def _identities(day: _Day, visitors: Sequence[Visitor]) -> str:
 
 
 def _services(day: _Day) -> dict[str, float]:
+    """Megabytes of each, and seconds of a processor that all of them have had."""
     names = ("front", "proxy", "hub", "database", "exchange", "prometheus")
     found = costs([Host(day.settings.name).container(name) for name in names])
-    return {f"{name}_mb": cost.memory_mb for name, cost in zip(names, found, strict=True)}
+    spent = {"processor_s": round(sum(cost.processor_s for cost in found), 1)}
+    return {f"{name}_mb": cost.memory_mb for name, cost in zip(names, found, strict=True)} | spent
 
 
 def _disk(day: _Day) -> dict[str, float]:
@@ -337,6 +343,23 @@ def _measured(day: _Day) -> Measured:
     )
 
 
+def _of_services(found: Measured) -> list[str]:
+    if not found.services:
+        return []
+    one, all_ = (found.services[key] for key in ("with_one_room", "with_all"))
+    mb = [sum(value for key, value in told.items() if key.endswith("_mb")) for told in (one, all_)]
+    each = (all_["processor_s"] - one["processor_s"]) / (found.learners - 1)
+    return [
+        f"services: {mb[0]:.0f} MB with one room, {mb[1]:.0f} with all; {each:.2f} s of a processor for each learner"
+    ]
+
+
+def _end_like_ctrl_c() -> None:
+    """Close the classroom also when somebody ends this politely (SIGTERM)."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
@@ -366,8 +389,7 @@ def report(found: Measured) -> str:
     lines += [
         f"rooms with a lab open: {found.room['memory_mb_median']:.0f} MB (median), "
         f"{found.room['memory_mb_most']:.0f} at most; {found.room['processor_s_median']:.1f} s of a processor each",
-        f"services: {sum(v for k, v in found.services.items() if k.endswith('_mb')):.0f} MB with one room, "
-        f"{sum(v for k, v in found.services.items() if k.endswith('_at_the_end')):.0f} with all",
+        *_of_services(found),
         f"disk: {found.disk.get('images_mb', 0):.0f} MB of images, {found.disk.get('work_mb', 0):.1f} MB a person",
         f"in line for a room: at most {found.waited_behind} others before one",
         f"one too many: {found.refused.get('status')}, let in later: {found.refused.get('let_in_later', False)}",

@@ -187,6 +187,6 @@ class Visitor:
 
 def words_of(page: str) -> str:
     """What a person reads on a page of HTML: its main part, less markup and scripts."""
-    main = re.search(r"<main.*?</main>|<div id=\"main\".*|<body.*", page, re.DOTALL)
+    main = re.search(r"<h1.*?(?=<div class=\"modal|</body>)|<body.*", page, re.DOTALL)
     bare = re.sub(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", " ", main[0] if main else page, flags=re.DOTALL)
     return " ".join(bare.split())
