@@ -132,7 +132,7 @@ def test_a_third_room_is_refused_politely(classroom: Classroom, ada: Room, alan:
     browser = classroom.sign_in("grace", classroom.opened.passwords["grace"])
     answer = browser.get("hub/spawn/grace")
     assert answer.status_code == 429
-    assert "limit" in answer.text.lower()
+    assert "Every room is taken" in answer.text
 
 
 def test_work_goes_on_while_the_hub_is_restarted(classroom: Classroom, ada: Room) -> None:

@@ -226,10 +226,16 @@ class RoomSpawner(DockerSpawner):
             if "Subnet" in pool and ":" not in pool["Subnet"]
         ]
         for subnet in ipaddress.ip_network(self.addresses).subnets(new_prefix=_ROOM_PREFIX):
-            if not any(subnet.overlaps(other) for other in taken):
-                ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
-                labels = {LABEL: self.classroom}
+            if any(subnet.overlaps(other) for other in taken):
+                continue
+            ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
+            labels = {LABEL: self.classroom}
+            try:
                 self.client.create_network(name, driver="bridge", internal=True, ipam=ipam, labels=labels)
+            except docker.errors.APIError as error:
+                if "overlaps" not in str(error.explanation):  # as when another classroom's hub was quicker
+                    raise
+            else:
                 return
         raise RuntimeError(f"no addresses of {self.addresses} are free for another room")
 
