@@ -70,12 +70,12 @@ class Server:
             self._changed.notify_all()
 
 
-def ask(door: Path, path: str = "/") -> tuple[int | None, str]:
-    """The status and the whole head of the answer; no status if the connection ended without one."""
+def ask(door: Path, path: str = "/", more: str = "") -> tuple[int | None, str]:
+    """The status and the whole head of the answer, to ``more`` headers; no status if the connection ended without."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(PATIENCE_S)
         client.connect(str(door))
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n".encode())
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{more}\r\n".encode())
         with contextlib.suppress(ConnectionResetError):
             head = b"".join(iter(lambda: client.recv(4096), b"")).decode()
             return (int(head.split()[1]) if head else None), head

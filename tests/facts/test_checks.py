@@ -158,3 +158,18 @@ def test_a_slow_start_is_for_who_comes_back_and_not_for_haproxys_own(near: Path)
         assert {ask(door)[0] for _ in range(20)} == {200}
         assert second.asked.count("/") - 10 <= 2
     assert "It does not apply when HAProxy itself has just started" in words_of(MODULES / "03-health/leaving.md")
+
+
+@pytest.mark.parametrize(
+    ("lines", "check", "status"),
+    [((), "", 503), (("option redispatch",), "", 200), ((), "check inter 50ms fall 1", 200)],
+    ids=["nothing", "redispatch", "check"],
+)
+def test_who_belongs_to_a_dead_server(near: Path, lines: tuple[str, ...], check: str, status: int) -> None:
+    homes = (f"server {name} unix@{near}/{name} cookie {name} {check}" for name in ("app1", "app2"))
+    settings = ("balance roundrobin", "cookie SRV insert indirect nocache", "timeout connect 50ms", *lines, *homes)
+    with contextlib.closing(Server(near / "app2")), haproxy(near, *settings) as door:
+        if check:
+            _wait_for(lambda: stat(near)["app1"]["status"].startswith("DOWN"))
+        assert [ask(door, more="Cookie: SRV=app1\r\n")[0] for _ in range(2)] == [status] * 2
+    assert "503, for as long as the cookie lives" in words_of(MODULES / "02-clients/sticky.md")

@@ -108,5 +108,9 @@ def test_behind_a_cdn_the_header_gives_the_clients_back(by_nginx: Shop, by_hapro
     assert parts(by_haproxy.run(header, "behind-cdn")) == [26, 22, 26, 26]
     table = haproxy(TABLE.replace("stick on src", "stick on hdr_ip(X-Forwarded-For)"))
     assert parts(by_haproxy.run(table, "behind-cdn")) == [25, 25, 25, 25]
+    believed = "    http-request set-src hdr_ip(X-Forwarded-For,-1) if { src 198.18.0.0/15 }"
+    again = by_haproxy.run(haproxy(f"    balance source\n{haproxy_lines()}", believed), "behind-cdn")
+    assert parts(again) == [25, 25, 25, 25]
+    assert "`balance source` gave 25 % each" in page("real-address.md")
     assert "26, 24, 22 and 27 %" in page("real-address.md")
     assert "26, 22, 26 and 26 %" in page("real-address.md")

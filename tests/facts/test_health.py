@@ -128,6 +128,8 @@ def test_fast_errors_attract_traffic(proxy: str) -> None:
     with open_shop(proxy) as shop:
         apply(shop, config)
         shop.running.afflict("app2", Conduct(failing=True))
+        for healthy in ("app1", "app3", "app4"):  # work that takes long beside an error, however busy this machine is
+            shop.running.afflict(healthy, Conduct(slowness=20))
         assert come(shop, 600, concurrency=16).shares()["app2"] > 0.28  # a quarter would be even
 
 

@@ -82,6 +82,30 @@ def test_an_old_worker_lives_as_long_as_its_request_unless_a_limit_is_set(near: 
     assert "`worker_shutdown_timeout 60s;`" in words_of(LEAVING)
 
 
+def test_a_reload_by_command_reads_the_file_first_and_by_signal_says_nothing(near: Path) -> None:
+    good = write(near, "before")
+    with nginx(near, good) as running:
+        good.write_text(good.read_text().replace("proxy_pass", "proxy_past"))
+        reload = [balancer_folders()[0] / "nginx", "-s", "reload", "-e", str(near / "errors"), "-c", str(good)]
+        done = subprocess.run(reload, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "[emerg]" in done.stderr
+        (near / "errors").write_text("")
+        running.send_signal(signal.SIGHUP)
+        _wait_for_words(near / "errors", "[emerg]")
+        assert "X-Config: before" in ask(near / "door")[1]
+    assert "`nginx -s reload` reads the file first" in words_of(LEAVING)
+
+
+def _wait_for_words(file: Path, words: str) -> None:
+    pause = threading.Event()
+    for _ in range(PATIENCE_S * 50):
+        if words in file.read_text():
+            return
+        pause.wait(0.02)
+    raise AssertionError(file.read_text())
+
+
 @pytest.mark.parametrize(
     ("pool", "location", "said"),
     [

@@ -62,6 +62,25 @@ def test_a_503_is_an_answer_unless_it_is_listed(near: Path, listed: str, status:
         assert ask(door) == status
 
 
+@pytest.mark.parametrize(("marks", "statuses", "asked"), [("max_fails=0", {500}, 400), ("", {500, 502}, 5)])
+def test_a_bad_page_is_tried_everywhere_or_marks_them_all(
+    near: Path, marks: str, statuses: set[int], asked: int
+) -> None:
+    listed = "location / { proxy_next_upstream error timeout http_500; proxy_pass http://shop; }"
+    names = [f"app{number}" for number in range(1, 5)]
+    pool = f"upstream shop {{ {' '.join(f'server unix:{near}/{name} {marks};' for name in names)} }}"
+    with contextlib.ExitStack() as opened:
+        servers = [opened.enter_context(contextlib.closing(Server(near / name, 500))) for name in names]
+        door = opened.enter_context(nginx(near, listed, pool))
+        seen = [ask(door) for _ in range(100)]
+        assert set(seen) == statuses
+        assert sum(len(server.asked) for server in servers) == asked
+    if not marks:
+        assert seen.count(502) == 99
+        assert "**5.**" in words_of(MODULES / "04-overload/retries.md")
+        assert "asked: 99 of 100" in words_of(MODULES / "04-overload/retries.md")
+
+
 @pytest.mark.parametrize(("network", "together"), [("2001:db8::{:x}", False), ("203.0.113.{}", True)])
 def test_ip_hash_takes_the_whole_of_an_address_of_ipv6(near: Path, network: str, together: bool) -> None:
     pool = "".join(f"server unix:{near}/app{number}; " for number in range(4))
