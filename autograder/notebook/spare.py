@@ -49,11 +49,15 @@ class Spare:
     def take(self, stack: Stack, engine: str) -> RunningStack:
         """The one that is ready, or on its way; else another. It is the caller's to close.
 
+        Where one was prepared, the next is from now on: who checks once often does so again, and it starts while this
+        one is used.
+
         Raises:
             EngineError: none can be started here.
         """
         ahead = self._let_go() if stack is self._stack and engine == self._engine else None
         if ahead is not None:
+            self.prepare()
             try:
                 running = ahead.stack.result()
             except EngineError:

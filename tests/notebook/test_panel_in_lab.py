@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import expect
 
 from autograder.labs.catalogue import load_lab
+from autograder.launch.processes import descendants
 from autograder.stack.procfs import wait_until
 from tests.notebook.browser.desk import Desk, barriers, jupyterlab, run_first_cell, shot
 
@@ -169,11 +170,13 @@ def load(room: Locator, rate: int) -> None:
 
 
 def renderers(page: Page) -> list[int]:
-    """The processes of Chromium that show pages."""
+    """The processes of Chromium that show pages: all of them, spare ones as well."""
     browser = page.context.browser
     assert browser is not None
-    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
-    return [one["id"] for one in told["processInfo"] if one["type"] == "renderer"]
+    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    (chief,) = [one["id"] for one in told if one["type"] == "browser"]
+    below = [one.pid for one in descendants(chief)]
+    return [pid for pid in below if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def stopped(pid: int) -> bool:

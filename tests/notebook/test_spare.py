@@ -12,6 +12,7 @@ from autograder.labs.examiner import examine
 from autograder.labs.verdict import Outcome
 from autograder.notebook.spare import Spare
 from autograder.stack.engine import EngineError
+from autograder.stack.procfs import wait_until
 from autograder.stack.running import RunningStack, open_stack
 
 if TYPE_CHECKING:
@@ -56,9 +57,17 @@ def test_each_stack_is_given_once_and_another_is_started_where_there_is_none(spa
     spare.prepare()
     with spare.take(LAB.stack, "local") as first, spare.take(LAB.stack, "local") as second:
         assert first is not second
-        assert not spare.ready
         first.kill("app1")
         assert second.servers()["app1"].up
+
+
+def test_the_next_is_started_while_the_first_is_used_but_only_for_those_who_had_one_prepared(spare: Spare) -> None:
+    with spare.take(LAB.stack, "local"):
+        assert spare._ahead is None
+    spare.prepare()
+    with spare.take(LAB.stack, "local") as first:
+        assert wait_until(lambda: spare.ready, 60)
+        assert first.servers()["app1"].up
 
 
 def test_one_that_is_not_as_it_was_is_not_given(spare: Spare) -> None:
