@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from autograder.labs.lab import Lab
-    from autograder.labs.verify import Expected
+    from autograder.labs.proofs import Expected
 
 LAB = "spread-the-load"
 RUNS = 1000

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autograder.labs.catalogue import LabError
 from autograder.labs.examiner import examine
 from autograder.labs.lab import Variant
+from autograder.labs.proofs import Expected, Proof, Record, key
 from autograder.labs.variants import faults_of, vary
 from autograder.labs.verdict import Outcome
 from autograder.stack.engine import EngineError
@@ -28,37 +29,6 @@ if TYPE_CHECKING:
 
 TRIES: Final = 3
 """How often a folder is examined at most when the engine fails."""
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a folder of files must get: check → outcome (a check left out may get any), and mistakes to be named."""
-
-    kind: str
-    name: str
-    folder: Path
-    outcomes: dict[str, str]
-    diagnosis: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What one folder got. ``faults`` say where that is not what it must get; empty is good.
-
-    ``variant`` is empty for the lab as it is written, else the student whose variant it is; ``run`` counts from 1.
-    """
-
-    lab: str
-    kind: str
-    name: str
-    points: float
-    max_points: float
-    outcomes: dict[str, str]
-    named: tuple[str, ...]
-    faults: tuple[str, ...]
-    seconds: float
-    variant: str = ""
-    run: int = 1
 
 
 @dataclass(frozen=True)
@@ -141,18 +111,21 @@ def verify(
     runs: int = 1,
     jobs: int = 0,
     folders: Sequence[str] = (),
+    record: Path | None = None,
 ) -> VerifyReport:
     """Examine every folder of the labs, which are as written, and of so many variants of each; all that ``runs`` times.
 
     ``folders`` are names of those to examine, all when empty. ``tell`` hears a word after each. ``seed`` decides the
-    variants; one is made up when it is empty. ``jobs`` is the number of processes, 0 for one a processor.
+    variants; one is made up when it is empty. ``jobs`` is the number of processes, 0 for one a processor. With a
+    ``record`` what stands there is not done again, its seed is taken, and what is new is written there.
 
     Raises :class:`LabError` for a broken ``expect.toml`` or a folder that no lab has, and :class:`EngineError` if the
     engine cannot run here.
     """
     for folder in folders:
         _look_for(folder, labs)
-    seed = (seed or secrets.token_hex(4)) if variants else ""
+    kept = Record(record) if record else None
+    seed = (seed or (kept.seed if kept else "") or secrets.token_hex(4)) if variants else ""
     proofs = [_rules_proof(lab) for lab in labs if lab.rules is not None and faults_of(lab)]
     tasks = [
         _Task(version, expected, engine, run)
@@ -162,10 +135,17 @@ def verify(
         if not folders or expected.name in folders
         for run in range(1, runs + 1)
     ]
-    for done, proof in enumerate(_all(tasks, min(jobs or os.cpu_count() or 1, len(tasks) or 1)), 1):
-        proofs.append(proof)
+    keys = [key(task.lab, task.expected, engine, task.run) for task in tasks] if kept else []
+    known = [kept.find(one) if kept else None for one in keys or tasks]
+    left = [number for number, proof in enumerate(known) if proof is None]
+    found = _all([tasks[number] for number in left], min(jobs or os.cpu_count() or 1, len(left) or 1))
+    for done, (number, proof) in enumerate(zip(left, found, strict=True), len(tasks) - len(left) + 1):
+        known[number] = proof
+        if kept:
+            kept.add(keys[number], seed, proof)
         if tell:
             tell(f"{done}/{len(tasks)}  {proof.lab}: {proof.kind} {proof.name} {proof.variant}".rstrip())
+    proofs += [proof for proof in known if proof]
     return VerifyReport(engine, tuple(proofs), seed)
 
 

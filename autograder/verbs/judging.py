@@ -31,6 +31,10 @@ def verify(
         tuple[str, ...],
         Parameter(negative="", show_default=False, help="Only this folder; may be given again."),
     ] = (),
+    record: Annotated[
+        Path | None,
+        Parameter(show_default=False, help="A file of what was proved: name it again to go on where it ended."),
+    ] = None,
     engine: Engine = "local",
     json_: Annotated[Json, Parameter(name="--json")] = False,
 ) -> int:
@@ -45,6 +49,7 @@ def verify(
       ./manyhands verify spread-the-load --folder start --folder reference
       ./manyhands verify spread-the-load --variants 10 --seed monday
       ./manyhands verify --runs 20 --json
+      ./manyhands verify --variants 10 --runs 20 --record proofs.jsonl
     """
     from autograder.errors import ManyHandsError
     from autograder.labs.catalogue import all_labs, load_lab
@@ -57,7 +62,9 @@ def verify(
         )
     chosen = tuple(load_lab(slug) for slug in lab) or all_labs()
     tell = say if sys.stderr.isatty() else None
-    report = prove(chosen, engine, tell, variants=variants, seed=seed, runs=runs, jobs=jobs, folders=folder)
+    report = prove(
+        chosen, engine, tell, variants=variants, seed=seed, runs=runs, jobs=jobs, folders=folder, record=record
+    )
     show(json.dumps(report.to_dict(), indent=2) if json_ else report.table())
     return report.exit_code
 

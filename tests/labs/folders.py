@@ -10,7 +10,7 @@ from autograder.labs.verify import prove
 
 if TYPE_CHECKING:
     from autograder.labs.lab import Lab
-    from autograder.labs.verify import Expected
+    from autograder.labs.proofs import Expected
 
 
 def faults(lab: Lab, expected: Expected) -> list[str]:

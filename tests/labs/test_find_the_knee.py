@@ -23,9 +23,10 @@ from autograder.labs.kinds.gate import PROMISES, SAYS, Said, said_of
 from autograder.labs.kinds.gate_pairs import CANNOT_TELL, PASSES, REFUSES, SORTS, Pair, make_pairs
 from autograder.labs.kinds.kind import Answer, Question
 from autograder.labs.lab import Check
+from autograder.labs.proofs import Expected
 from autograder.labs.variants import faults_of
 from autograder.labs.verdict import Outcome
-from autograder.labs.verify import Expected, expectations, prove
+from autograder.labs.verify import expectations, prove
 from autograder.stack.programs import ProgramResult
 from tests.labs.folders import faults
 

@@ -11,8 +11,9 @@ from autograder.labs.catalogue import LabError, load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.forged_address import _why, callers
 from autograder.labs.kinds.sticky import moved, people
+from autograder.labs.proofs import Expected
 from autograder.labs.verdict import Outcome
-from autograder.labs.verify import Expected, expectations
+from autograder.labs.verify import expectations
 from autograder.traffic.sample import Fate
 from tests.labs.folders import faults
 

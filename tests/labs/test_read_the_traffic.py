@@ -10,9 +10,10 @@ import pytest
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.lab import Variant
+from autograder.labs.proofs import Expected
 from autograder.labs.variants import faults_of
 from autograder.labs.verdict import Outcome
-from autograder.labs.verify import Expected, expectations, prove
+from autograder.labs.verify import expectations, prove
 
 if TYPE_CHECKING:
     from autograder.labs.verdict import Verdict

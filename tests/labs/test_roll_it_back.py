@@ -14,9 +14,10 @@ from autograder.labs.examiner import examine
 from autograder.labs.kinds.rollback import PROMISES
 from autograder.labs.kinds.rollback_world import OUTAGE, draw, read_history
 from autograder.labs.lab import Variant
+from autograder.labs.proofs import Expected
 from autograder.labs.variants import vary
 from autograder.labs.verdict import Outcome
-from autograder.labs.verify import Expected, expectations
+from autograder.labs.verify import expectations
 
 LAB = load_lab("roll-it-back")
 CASES = {case.name: case for case in expectations(LAB)}

@@ -21,7 +21,8 @@ from autograder.labs.kinds.alerts_scenes import GONE, INCIDENTS, LIVE, PINNED, S
 from autograder.labs.kinds.alerts_scenes import QUIET as DAYS
 from autograder.labs.kinds.alerts_world import STEP_S, in_promtools_words
 from autograder.labs.kinds.kind import Answer, Question
-from autograder.labs.verify import Expected, expectations
+from autograder.labs.proofs import Expected
+from autograder.labs.verify import expectations
 from autograder.stack.engine import EngineError
 from autograder.stack.model import CLIENTS
 from autograder.stack.programs import Program, ProgramResult

@@ -6,8 +6,9 @@ import pytest
 
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
+from autograder.labs.proofs import Expected
 from autograder.labs.verdict import Outcome, Verdict
-from autograder.labs.verify import Expected, expectations, prove
+from autograder.labs.verify import expectations, prove
 
 LAB = load_lab("spread-the-load")
 CASES = tuple(expectations(LAB))

@@ -10,8 +10,9 @@ from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.amplified import work_in
 from autograder.labs.kinds.surge import in_words, wave_of, why
+from autograder.labs.proofs import Expected
 from autograder.labs.verdict import Outcome
-from autograder.labs.verify import Expected, expectations
+from autograder.labs.verify import expectations
 from autograder.traffic.sample import Fate, Sample
 from tests.labs.folders import faults
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autograder.errors import ManyHandsError
 from autograder.labs.catalogue import LABS, LabError, load_lab
-from autograder.labs.verify import Proof, VerifyReport, expectations, verify
+from autograder.labs.proofs import Proof
+from autograder.labs.verify import VerifyReport, expectations, verify
 from tests.labs.test_variants import PLAIN, SLUG
 
 if TYPE_CHECKING:
@@ -90,3 +92,40 @@ def test_one_folder_alone_and_a_name_that_no_lab_has(tmp_path: Path) -> None:
     assert [proof.name for proof in verify([lab], jobs=1, folders=["reference"]).proofs] == ["reference"]
     with pytest.raises(LabError, match=r"no folder 'strat'.*\n.*reference, start"):
         verify([lab], folders=["strat"])
+
+
+def test_an_interrupted_verification_goes_on_where_it_was(tmp_path: Path) -> None:
+    shutil.copytree(LABS / SLUG, tmp_path / SLUG, ignore=shutil.ignore_patterns("other-ways", "wrong"))
+    (tmp_path / SLUG / "lab.toml").write_text(SMALL, encoding="utf-8")
+    record = tmp_path / "proofs.jsonl"
+    lab = load_lab(SLUG, folder=tmp_path)
+    first = verify([lab], variants=1, folders=["reference"], jobs=1, record=record)
+    whole = record.read_bytes()
+    record.write_bytes(whole[:-20])  # the power went
+
+    told: list[str] = []
+    second = verify([lab], tell=told.append, variants=1, folders=["reference"], jobs=1, record=record)
+    assert second.seed == first.seed
+    assert told == [f"2/2  {SLUG}: reference reference student-1"]
+    assert [replace(proof, seconds=0) for proof in second.proofs] == [
+        replace(proof, seconds=0) for proof in first.proofs
+    ]
+
+    again: list[str] = []
+    assert verify([lab], tell=again.append, variants=1, folders=["reference"], jobs=1, record=record) == second
+    assert again == []
+    text = (tmp_path / SLUG / "lab.toml").read_text(encoding="utf-8")
+    (tmp_path / SLUG / "lab.toml").write_text(text.replace("requests = 60", "requests = 61"), encoding="utf-8")
+    verify([load_lab(SLUG, folder=tmp_path)], tell=again.append, folders=["reference"], jobs=1, record=record)
+    assert again == [f"1/1  {SLUG}: reference reference"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{}\n", "[]\n", '{"key": 1, "seed": "", "proof": {}}\n', "[" * 100_000 + "\n"], ids=range(4)
+)
+def test_a_file_that_is_no_record_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    record = tmp_path / "notes.txt"
+    record.write_text(text, encoding="utf-8")
+    with pytest.raises(ManyHandsError, match=r"notes\.txt:1: this is no record of proofs"):
+        verify([PLAIN], record=record)
+    assert record.read_text(encoding="utf-8") == text

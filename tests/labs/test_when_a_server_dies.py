@@ -9,8 +9,9 @@ import pytest
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.done_once import again
+from autograder.labs.proofs import Expected
 from autograder.labs.verdict import Outcome
-from autograder.labs.verify import Expected, expectations
+from autograder.labs.verify import expectations
 from autograder.traffic import done
 from autograder.traffic.job import Job
 from tests.labs.folders import faults

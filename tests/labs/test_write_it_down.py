@@ -16,8 +16,9 @@ from autograder.labs.kinds.kind import Question
 from autograder.labs.kinds.postmortem import KIND, QUESTIONS
 from autograder.labs.kinds.postmortem_text import LARGEST, UnreadableError, actions, day_in, numbers, read_lines
 from autograder.labs.lab import Variant
+from autograder.labs.proofs import Expected
 from autograder.labs.variants import faults_of
-from autograder.labs.verify import Expected, expectations, prove
+from autograder.labs.verify import expectations, prove
 from tests.grading import judges
 
 if TYPE_CHECKING:
