@@ -9,7 +9,6 @@ was turned away comes in. Nothing is left of it afterwards.
 from __future__ import annotations
 
 import asyncio
-import math
 import signal
 import socket
 import ssl
@@ -18,12 +17,13 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
+from autograder.bench.classroom_report import Measured, quantile, report
 from autograder.bench.container_cost import Cost, costs, image_mb
 from autograder.bench.visitor import RefusedError, Visitor, words_of
 from autograder.classroom.disk import files_of_people
@@ -37,6 +37,8 @@ from autograder.errors import ManyHandsError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+__all__ = ["LEARNERS", "QUICK", "Measured", "measure", "report"]
+
 LAB: Final = "spread-the-load"
 NOTEBOOK: Final = f"labs/{LAB}/{LAB}.ipynb"
 LEARNERS: Final = 50
@@ -47,38 +49,8 @@ _CHECK: Final = "print(lab.check('spread'))"
 _SECONDS_AT_FIRST, _SECONDS_EACH = 600.0, 40.0
 """After so long, and so long for each learner, the classroom is closed and what was found is told."""
 _BETWEEN_LOOKS: Final = 0.5
+_LOOK_SECONDS: Final = 10.0
 _BROKEN: Final = (RefusedError, httpx.HTTPError, OSError, ValueError, KeyError)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a class met. Seconds, megabytes (2**20 bytes), seconds of one processor.
-
-    ``seconds`` has, for each thing that everybody did at once, p50, p95 and the slowest; ``alone`` the same for the one
-    who came first. ``refused`` is about whoever came when all rooms were taken, ``restart`` about the hub's.
-    """
-
-    learners: int
-    processors: int
-    succeeded: int
-    seconds: dict[str, dict[str, float]]
-    alone: dict[str, dict[str, float]]
-    room: dict[str, float]
-    services: dict[str, dict[str, float]]
-    disk: dict[str, float]
-    refused: dict[str, Any]
-    restart: dict[str, Any]
-    waited_behind: int
-    failed: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0 if everybody got what they came for, and kept it; else 1."""
-        return 1 if self.failed or self.succeeded < self.learners else 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
 
 
 @dataclass
@@ -207,6 +179,7 @@ async def _alone(day: _Day, visitor: Visitor) -> dict[str, dict[str, float]]:
     await step("kernel", _kernel(visitor))
     await step("open the lab", visitor.run(_OPEN))
     await step("check", _check(visitor))
+    await step("a look", asyncio.sleep(_LOOK_SECONDS))  # the lab's own traffic goes on
     return found
 
 
@@ -343,17 +316,6 @@ def _measured(day: _Day) -> Measured:
     )
 
 
-def _of_services(found: Measured) -> list[str]:
-    if not found.services:
-        return []
-    one, all_ = (found.services[key] for key in ("with_one_room", "with_all"))
-    mb = [sum(value for key, value in told.items() if key.endswith("_mb")) for told in (one, all_)]
-    each = (all_["processor_s"] - one["processor_s"]) / (found.learners - 1)
-    return [
-        f"services: {mb[0]:.0f} MB with one room, {mb[1]:.0f} with all; {each:.2f} s of a processor for each learner"
-    ]
-
-
 def _end_like_ctrl_c() -> None:
     """Close the classroom also when somebody ends this politely (SIGTERM)."""
     if threading.current_thread() is threading.main_thread():
@@ -364,36 +326,3 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-
-
-def quantile(values: Sequence[float], part: float) -> float:
-    """The value that ``part`` of them do not exceed (nearest rank); 0 of none."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0.0
-
-
-def report(found: Measured) -> str:
-    """For people."""
-    lines = [f"{found.succeeded} of {found.learners} learners did all of it and kept their work", ""]
-    lines += [f"{'seconds':<32}{'alone':>8}{'p50':>8}{'p95':>8}{'most':>8}"]
-    for what, took in found.seconds.items():
-        alone = found.alone.get(what, {}).get("seconds")
-        if what == "open the lab" and alone is not None:
-            alone += found.alone["kernel"]["seconds"]
-        first = f"{alone:>8.1f}" if alone is not None else f"{'':>8}"
-        lines.append(f"  {what:<30}{first}{took['p50']:>8.1f}{took['p95']:>8.1f}{took['most']:>8.1f}")
-    lines += ["", f"{'one room, alone':<32}{'MB':>8}{'processor s':>14}"]
-    for what, cost in found.alone.items():
-        if "memory_mb" in cost:
-            lines.append(f"  {'after: ' + what:<30}{cost['memory_mb']:>8.0f}{cost['processor_s']:>14.1f}")
-    lines += [
-        f"rooms with a lab open: {found.room['memory_mb_median']:.0f} MB (median), "
-        f"{found.room['memory_mb_most']:.0f} at most; {found.room['processor_s_median']:.1f} s of a processor each",
-        *_of_services(found),
-        f"disk: {found.disk.get('images_mb', 0):.0f} MB of images, {found.disk.get('work_mb', 0):.1f} MB a person",
-        f"in line for a room: at most {found.waited_behind} others before one",
-        f"one too many: {found.refused.get('status')}, let in later: {found.refused.get('let_in_later', False)}",
-        f"  {found.refused.get('words', '')!r}",
-        f"hub restarted: {found.restart}",
-    ]
-    return "\n".join((*lines, *(f"FAILED {why}" for why in found.failed)))

@@ -19,25 +19,29 @@ MOST: Final = 20_000
 
 @dataclass(frozen=True)
 class Cost:
-    """Megabytes, and seconds of one processor, as counted in a classroom with two rooms; guesses say that they are."""
+    """Megabytes, and seconds of one processor, as ``bench classroom`` counted them; guesses say that they are.
 
-    room_mb: float = 190.0
-    """A room at rest: JupyterLab, 130, and a kernel, for which 60 is a guess."""
-    stack_mb: float = 60.0
-    """What a running stack and a check add to it: 45, and some more for larger labs."""
+    Counted on two processors (x86-64), with Docker 20.10, 3 to 50 rooms and all labs released.
+    """
+
+    room_mb: float = 155.0
+    """A room at rest: JupyterLab, 113 to 119, and a kernel, 38."""
+    stack_mb: float = 75.0
+    """What a running stack and checks add to it: the median room had 224 to 239 in all."""
     services_mb: float = 350.0
-    """Front, proxy, hub, database, exchange, Prometheus, and the cluster's scheduler."""
-    hub_mb_each: float = 0.5
-    """What the hub and the proxy keep for each room: a guess."""
-    open_seconds: float = 10.0
-    """To open a room."""
-    check_seconds: float = 1.5
-    """To check one's work once: 0.3 for each of five checks."""
+    """Front, proxy, hub, database, exchange, Prometheus: 263 to 296. The cluster's scheduler: a guess."""
+    hub_mb_each: float = 1.0
+    """What the hub, the proxy and the front keep for each room: 0.9."""
+    open_seconds: float = 5.0
+    """To open a room and a kernel: 2.3 to 3.6 in the room. What Docker and the hub work for it: a guess."""
+    check_seconds: float = 2.0
+    """To check one's work once: 0.3 to 0.4 for each of five checks."""
     judge_seconds: float = 6.0
     """To judge one submission of one lab in full: a guess on the safe side."""
     images_mb: float = 1_800.0
-    work_mb: float = 30.0
-    """A person's files: a guess."""
+    """Rooms and services: 1,260. The graders': a guess."""
+    work_mb: float = 10.0
+    """A person's files: 0.5 after one lab. What all labs and people's own files make of it: a guess."""
 
 
 @dataclass(frozen=True)

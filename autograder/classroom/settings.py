@@ -35,7 +35,7 @@ class Quota:
 
 @dataclass(frozen=True)
 class Rooms:
-    """How many rooms may be open at once, how many may be starting, and where their networks are taken from."""
+    """How many rooms may be open at once, how many may be starting (others wait), and where networks are taken from."""
 
     at_once: int = 60
     starting: int = 4
