@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 LABEL: Final = "manyhands.classroom"
 _LAST_LINES: Final = 6
+_PATIENCE_SECONDS: Final = 60.0
+_BETWEEN_LOOKS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,24 @@ class Host:
 
     def remove(self, *, volumes: bool) -> None:
         """Remove rooms, graders, services and networks; volumes, which hold everybody's work, only if asked for."""
-        mine = ("--filter", f"label={LABEL}={self.name}")
-        project = ("--filter", f"label=com.docker.compose.project={self.name}")
-        for kind in (mine, project):
-            for container in docker("ps", "--all", "--quiet", *kind).split():
-                docker("rm", "--force", container)
-        for kind in (mine, project):
-            for network in docker("network", "ls", "--quiet", *kind).split():
-                docker("network", "rm", network)
+        if hub := self.container("hub"):  # first: until it is gone it goes on opening rooms
+            docker("rm", "--force", hub)
+        labels = (f"label={LABEL}={self.name}", f"label=com.docker.compose.project={self.name}")
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                for label in labels:
+                    for container in docker("ps", "--all", "--quiet", "--filter", label).split():
+                        docker("rm", "--force", container)
+                for label in labels:
+                    for network in docker("network", "ls", "--quiet", "--filter", label).split():
+                        docker("network", "rm", network)
+                break
+            except ManyHandsError:
+                # the last that the hub asked for may still come, and go
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_BETWEEN_LOOKS)
         if volumes:
             for volume in self.volumes():
                 docker("volume", "rm", "--force", volume)
