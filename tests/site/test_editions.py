@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from autograder.bench.site.barriers import barriers
+from autograder.bench.site.browser import dress
 from autograder.bench.site.page import Page
 from tests.site.pages import COURSE
 
@@ -71,7 +72,9 @@ def test_no_barriers_in_an_edition_and_it_prints(page: object, address: str) -> 
     assert isinstance(page, Tab)
     for name in ("print/04-overload.html", "slides/04-overload.html"):
         page.goto(f"{address}/{name}")
-        assert barriers(page) == []
+        for scheme in ("light", "dark"):
+            dress(page, scheme)
+            assert barriers(page) == []
     count = page.locator("section").count()
     printed = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == count

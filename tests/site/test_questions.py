@@ -121,6 +121,19 @@ def test_progress_is_counted_saved_and_opened_elsewhere(
     context.close()
 
 
+def test_a_copy_without_server_or_network_keeps_answers_too(browser: Browser, site: Path) -> None:
+    context = browser.new_context(offline=True)
+    reader = Reader(context.new_page(), site.as_uri())
+    reader.opens(QUIZ)
+    for number in range(ITEMS - 1):
+        reader.answers(number, right=True)
+    assert "You can be sure of this module." in reader.told()
+    reader.opens("progress.html", days=8)
+    assert "You are sure of 1 of" in reader.page.locator("[data-progress]").inner_text()
+    assert reader.page.locator(f"[data-count='{NAME}']").inner_text() == f"{ITEMS - 1} of {ITEMS}"
+    context.close()
+
+
 @pytest.mark.parametrize(
     "content",
     [
