@@ -64,7 +64,7 @@ class ShiftDesk:
 
     def how(self, method: str) -> str:
         """What the learner types to have a method called that needs no words."""
-        return method if self.typed else f"shift.{method}()"
+        return f"the word {method}" if self.typed else f"shift.{method}()"
 
     def end(self) -> Said:
         """Go home: the shift is over, and can be handed in."""
