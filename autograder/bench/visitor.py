@@ -186,7 +186,7 @@ class Visitor:
 
 
 def words_of(page: str) -> str:
-    """What a person reads on a page of HTML: its main part, less markup and scripts."""
-    main = re.search(r"<h1.*?(?=<div class=\"modal|</body>)|<body.*", page, re.DOTALL)
+    """What a person reads on a page of HTML, from its heading on, less markup and scripts; without one, all of it."""
+    main = re.search(r"<h1.*?(?=<div class=\"modal|</body>)", page, re.DOTALL)
     bare = re.sub(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", " ", main[0] if main else page, flags=re.DOTALL)
     return " ".join(bare.split())

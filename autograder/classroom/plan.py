@@ -1,8 +1,8 @@
 """What a classroom of some size needs: plain arithmetic over what one room was measured to cost.
 
 Memory is what people hold while they are there, so it counts heads. Processors are what they do, so they count events:
-a room that opens, a check, a submission that is judged. Nobody is promised that a check is quick when all of a class
-checks at the same second; they share the processors then, and wait.
+a room that opens, a check, a submission that is judged; and labs that are open, whose traffic goes on. Nobody is
+promised that a check is quick when all of a class checks at the same second; they share the processors then, and wait.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST: Final = 20_000
 class Cost:
     """Megabytes, and seconds of one processor, as ``bench classroom`` counted them; guesses say that they are.
 
-    Counted on two processors (x86-64), with Docker 20.10, 3 to 50 rooms and all labs released.
+    Counted on two processors (x86-64), with Docker 20.10, 3 and 10 rooms and all labs released.
     """
 
     room_mb: float = 155.0
@@ -34,6 +34,8 @@ class Cost:
     """What the hub, the proxy and the front keep for each room: 0.9."""
     open_seconds: float = 5.0
     """To open a room and a kernel: 2.3 to 3.6 in the room. What Docker and the hub work for it: a guess."""
+    lab_share: float = 0.15
+    """The part of a processor that an open lab takes for its own traffic, 40 or 50 requests a second, and its panel."""
     check_seconds: float = 2.0
     """To check one's work once: 0.3 to 0.4 for each of five checks."""
     judge_seconds: float = 6.0
@@ -101,7 +103,7 @@ def plan(learners: int, cost: Cost | None = None, habits: Habits | None = None, 
     each = cost.room_mb + habits.busy * cost.stack_mb + cost.hub_mb_each
     memory = (cost.services_mb + rooms * each) * habits.headroom / _GIGA
     coming = rooms * cost.open_seconds / (60 * habits.open_within_minutes)
-    working = rooms * habits.checks_each_hour * cost.check_seconds / 3600
+    working = rooms * (habits.busy * cost.lab_share + habits.checks_each_hour * cost.check_seconds / 3600)
     graders = max(1, math.ceil(learners * cost.judge_seconds / (60 * habits.judged_within_minutes)))
     # People come before they work, and are graded when they have gone: never all of it at once.
     processors = max(2, math.ceil(max(coming, working, graders) * habits.headroom))
@@ -132,6 +134,7 @@ def as_text(made: Plan, cost: Cost | None = None, habits: Habits | None = None) 
         f"What it stands on: a room takes {c.room_mb:g} MB at rest, {c.stack_mb:g} MB more while a stack runs. Opening",
         f"one takes {c.open_seconds:g} s of a processor, a check {c.check_seconds:g} s, judging a submission"
         f" {c.judge_seconds:g} s.",
+        f"A lab that is open takes {c.lab_share:.0%} of a processor for its traffic.",
         f"Everybody comes within {h.open_within_minutes:g} minutes, and checks {h.checks_each_hour:g} times an hour.",
         f"A stack runs in {h.busy:.0%} of the rooms at one time. {h.headroom - 1:.0%} is added to it all.",
     ]
