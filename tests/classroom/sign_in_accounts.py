@@ -18,13 +18,13 @@ CLIENT, SECRET = "many-hands", "a secret of hub and provider"
 
 
 @contextmanager
-def on_loopback(app: flask.Flask) -> Iterator[str]:
-    """A server for ``app``; its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def on_loopback(app: flask.Flask, at: str = "127.0.0.1") -> Iterator[str]:
+    """A server for ``app``, or at another of this machine's own addresses; its URL."""
+    server = make_server(at, 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{at}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
