@@ -47,20 +47,22 @@ class Proof:
 
 
 class Record:
-    """Proofs in a file, found by all that decides them: another check, file or expectation is another proof.
+    """Proofs, found by all that decides them: another check, file or expectation is another proof.
+
+    They are kept in a file, if there is a ``path``, so that they outlive this process.
 
     Raises :class:`~autograder.errors.ManyHandsError` for a file that is something else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self._proofs: dict[str, Proof] = {}
         self.seed = ""
-        if path.exists():
-            self._read()
+        if path and path.exists():
+            self._read(path)
 
-    def _read(self) -> None:
-        text = self._path.read_text(encoding="utf-8")
+    def _read(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 data = json.loads(line)
@@ -69,11 +71,11 @@ class Record:
                 self._proofs[data["key"]] = Proof(**{**data["proof"], **lists})
             except (ValueError, TypeError, KeyError, RecursionError):
                 if number > text.count("\n"):  # its end was being written when the power went
-                    self._path.write_text(text[: len(text) - len(line)], encoding="utf-8")
+                    path.write_text(text[: len(text) - len(line)], encoding="utf-8")
                     return
                 raise ManyHandsError(
                     "this is no record of proofs",
-                    where=f"{self._path}:{number}",
+                    where=f"{path}:{number}",
                     why="the line is none that verify wrote",
                     remedy="give another file, or a name that is not there yet",
                 ) from None
@@ -85,6 +87,8 @@ class Record:
     def add(self, key: str, seed: str, proof: Proof) -> None:
         """Keep it."""
         self._proofs[key] = proof
+        if self._path is None:
+            return
         line: dict[str, Any] = {"key": key, "seed": seed, "proof": asdict(proof)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

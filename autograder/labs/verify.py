@@ -124,8 +124,8 @@ def verify(
     """
     for folder in folders:
         _look_for(folder, labs)
-    kept = Record(record) if record else None
-    seed = (seed or (kept.seed if kept else "") or secrets.token_hex(4)) if variants else ""
+    kept = Record(record)
+    seed = (seed or kept.seed or secrets.token_hex(4)) if variants else ""
     proofs = [_rules_proof(lab) for lab in labs if lab.rules is not None and faults_of(lab)]
     tasks = [
         _Task(version, expected, engine, run)
@@ -135,17 +135,14 @@ def verify(
         if not folders or expected.name in folders
         for run in range(1, runs + 1)
     ]
-    keys = [key(task.lab, task.expected, engine, task.run) for task in tasks] if kept else []
-    known = [kept.find(one) if kept else None for one in keys or tasks]
-    left = [number for number, proof in enumerate(known) if proof is None]
+    keys = [key(task.lab, task.expected, engine, task.run) for task in tasks]
+    left = [number for number, one in enumerate(keys) if kept.find(one) is None]
     found = _all([tasks[number] for number in left], min(jobs or os.cpu_count() or 1, len(left) or 1))
     for done, (number, proof) in enumerate(zip(left, found, strict=True), len(tasks) - len(left) + 1):
-        known[number] = proof
-        if kept:
-            kept.add(keys[number], seed, proof)
+        kept.add(keys[number], seed, proof)
         if tell:
             tell(f"{done}/{len(tasks)}  {proof.lab}: {proof.kind} {proof.name} {proof.variant}".rstrip())
-    proofs += [proof for proof in known if proof]
+    proofs += [proof for one in keys if (proof := kept.find(one))]
     return VerifyReport(engine, tuple(proofs), seed)
 
 
