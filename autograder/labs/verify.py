@@ -142,7 +142,7 @@ def verify(
         kept.add(keys[number], seed, proof)
         if tell:
             tell(f"{done}/{len(tasks)}  {proof.lab}: {proof.kind} {proof.name} {proof.variant}".rstrip())
-    proofs += [proof for one in keys if (proof := kept.find(one))]
+    proofs += [one for one in map(kept.find, keys) if one]
     return VerifyReport(engine, tuple(proofs), seed)
 
 
