@@ -6,7 +6,9 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as of_hypothesis
+
+from autograder.launch.suite import units
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -29,11 +33,26 @@ os.environ.setdefault("MANYHANDS_SEED", "none")
 of_hypothesis.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 of_hypothesis.load_profile("any machine")
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
+ROOT = Path(__file__).parents[1]
+_STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system"}
+_unit_now: list[str] = []  # the unit test that runs
+
+
+def _refuse_program(event: str, _: object) -> None:
+    """The audit hook that keeps unit tests what they are: quick, and the same on every machine."""
+    if _unit_now and event in _STARTS:
+        raise RuntimeError(f"{_unit_now[0]} starts a program: take its file out of tests/units.txt")
+
+
+sys.addaudithook(_refuse_program)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What starts containers stays together on few workers: making them is most of what it costs."""
+    quick = {ROOT / path for path in units()}
     for item in items:
+        if item.path in quick:
+            item.add_marker("unit")
         if item.get_closest_marker("docker") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("docker"))
 
@@ -45,12 +64,22 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     Pages of the site are asked for again instead; a lab cannot be.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    with (Path(tempfile.gettempdir()) / f"many-hands-tests-{run}.lock").open("w") as lock:
+    with _no_programs(item), (Path(tempfile.gettempdir()) / f"many-hands-tests-{run}.lock").open("w") as lock:
         if item.get_closest_marker("docker"):
             fcntl.flock(lock, fcntl.LOCK_SH)
         elif item.get_closest_marker("jupyterlab"):
             fcntl.flock(lock, fcntl.LOCK_EX)
         return (yield)
+
+
+@contextmanager
+def _no_programs(item: pytest.Item) -> Iterator[None]:
+    """Until the test is over, with all that is set up and taken down for it, nothing may be started for a unit test."""
+    _unit_now[:] = [item.nodeid] if item.get_closest_marker("unit") else []
+    try:
+        yield
+    finally:
+        _unit_now.clear()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -23,22 +23,52 @@ PARTS: dict[str, list[list[str]]] = {
     "types": [["mypy", "--strict", "autograder"]],
     "unit": [["pytest", "-n", "auto", "--dist", "loadgroup", "--durations", "30"]],
 }
+# In another order each time. The seed of the order is not that of chances: it would be the same for each worker.
+_SHUFFLED = ["-p", "randomly", "--randomly-dont-reset-seed"]
+UNITS = ROOT / "tests" / "units.txt"
+# Data are written where the tests run; what is told is also kept, for tools and for a browser.
+_MEASURE = ["coverage", "run", "-m"]
+_TELL = [["coverage", "combine", "--quiet"], ["coverage", "json", "--quiet"], ["coverage", "html", "--quiet"]]
+_TELL += [["coverage", "report"]]
 
 
-def run(arguments: Sequence[str], only: str | None, show: Callable[[str], None]) -> int:
-    """Run all parts, or the one asked for; the worst exit code. Arguments go to pytest, and then only pytest runs."""
+def units() -> list[str]:
+    """The files of tests that start no program, as paths from the top of the clone; `tests/units.txt` names them."""
+    lines = UNITS.read_text("utf-8").splitlines()
+    return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
+
+
+def run(
+    arguments: Sequence[str],
+    only: str | None,
+    show: Callable[[str], None],
+    *,
+    unit: bool = False,
+    coverage: bool = False,
+) -> int:
+    """Run all parts, or the one asked for; the worst exit code. Arguments go to pytest, and then only pytest runs.
+
+    Args:
+        arguments: what pytest gets; the word `--` is left out.
+        only: the name of the part of `PARTS` to run.
+        show: says what runs, and how it went.
+        unit: run only tests that start no program.
+        coverage: measure which lines and branches of `autograder/` ran, and fail below what `pyproject.toml` asks for.
+    """
     only_in_a_clone("test")
-    given = [word for word in arguments if word != "--"]
-    parts = [only] if only else ["unit"] if given else list(PARTS)
+    given = [word for word in arguments if word != "--"] + ([*_SHUFFLED, *units()] if unit else [])
+    parts = [only] if only else ["unit"] if given or coverage else list(PARTS)
     worst, said, began = 0, [], time.monotonic()
     # pytest-xdist counts cores that are real; the tests wait for processes half of their time, so begin one more
     workers = str(len(os.sched_getaffinity(0)) + 1)
     environment = {"PYTEST_XDIST_AUTO_NUM_WORKERS": workers, **os.environ}
     for part in parts:
         codes = []
-        for words in PARTS[part]:
-            command = [*words, *given] if part == "unit" else words
-            show(f"— {' '.join(command)}")
+        commands = [[*words, *given] for words in PARTS[part]] if part == "unit" else PARTS[part]
+        if coverage and part == "unit":
+            commands = [["coverage", "erase"], *([*_MEASURE, *words] for words in commands), *_TELL]
+        for command in commands:
+            show(f"— {' '.join(_short(command))}")
             ran = subprocess.run([sys.executable, "-P", "-m", *command], cwd=ROOT, env=environment, check=False)
             codes.append(ran.returncode)
         code = max(codes, key=abs)
@@ -46,3 +76,10 @@ def run(arguments: Sequence[str], only: str | None, show: Callable[[str], None])
         worst = max(worst, abs(code))
     show(f"— {', '.join(said)} ({time.monotonic() - began:.0f} s)")
     return worst
+
+
+def _short(command: Sequence[str]) -> list[str]:
+    """A command as it is told: a hundred names of files say less than where they are named."""
+    files = set(units())
+    told = [word for word in command if word not in files]
+    return told if len(command) - len(told) < 2 else [*told, f"@{UNITS.relative_to(ROOT)}"]

@@ -165,18 +165,28 @@ def doctor(*, json_: Annotated[Json, Parameter(name="--json")] = False) -> int:
 def test(
     *arguments: Rest,
     only: Annotated[Literal["lint", "types", "unit"] | None, Parameter(help="Run this part only.")] = None,
+    unit: Annotated[bool, Parameter(negative="", help="Run only the tests that start no program.")] = False,
+    coverage: Annotated[
+        bool, Parameter(negative="", help="Run pytest, and tell which lines and branches ran.")
+    ] = False,
 ) -> int:
     """Check Many Hands itself: ruff, vulture, deptry, mypy --strict, then pytest in parallel.
 
     All parts run, also when one fails; the exit code is the worst one. Arguments are pytest's, and with them only
     pytest runs.
 
+    With `--unit`, only those tests run that start no balancer, browser, container or other program, in another order
+    each time. The first lines name the seed of the order; `--unit -- --randomly-seed=N` gives it again.
+    With `--coverage`, what is measured is kept in `build/coverage/`; a page to look through is in its folder `html`.
+
     Examples:
       ./manyhands test
       ./manyhands test --only lint
       ./manyhands test tests/launch -k port
       ./manyhands test -- -x --pdb
+      ./manyhands test --unit
+      ./manyhands test --coverage tests/judge
     """
     from autograder.launch.suite import run
 
-    return run(arguments, only, show)
+    return run(arguments, only, show, unit=unit, coverage=coverage)

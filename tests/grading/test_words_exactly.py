@@ -76,7 +76,7 @@ def test_a_verdict_as_a_page_is_this_to_the_letter() -> None:
 
 
 def test_our_own_fault_has_no_colour_of_the_learner_s() -> None:
-    assert "#57606a" in as_html(replace(BARE, outcome=Outcome.OURS, points=0.0))
+    assert "solid #57606a;" in as_html(replace(BARE, outcome=Outcome.OURS, points=0.0))
     assert "not graded: our fault" in as_html(replace(BARE, outcome=Outcome.OURS, points=0.0))
     assert "#6e40c9" in as_html(replace(BARE, outcome=Outcome.UNJUDGED, points=0.0))
 
@@ -172,6 +172,12 @@ def test_why_a_grade_stays_is_said_with_what_to_run() -> None:
         "a�nn's grade for a-lab stays as it is: what was handed in is the same, and would now be graded otherwise "
         "(peak 4 → 1.5; new – → 3). ./manyhands grade a-lab shows all such changes and asks before it writes them"
     )
+
+
+def test_one_change_is_enough_for_words_and_a_part_of_a_point_for_up_and_down() -> None:
+    assert "(peak – → 0.5)" in held_in_words([Change("a-lab", "ann", "peak", None, 0.5)])
+    assert table([Change("a-lab", "ann", "peak", None, 0.5)]).endswith("1 verdicts go up, 0 go down")
+    assert table([Change("a-lab", "ann", "peak", 0.5, None)]).endswith("0 verdicts go up, 1 go down")
 
 
 def test_the_table_of_changes_is_this_to_the_letter() -> None:

@@ -63,9 +63,14 @@ def test_numbers_stay_numbers_and_nothing_stays_empty() -> None:
 
 
 def test_each_column_of_a_roster_has_a_field(tmp_path: Path) -> None:
-    heading = " Student_ID ,Full  Name,E-Mail Address?,email,Login ID,Canvas ID,SIS ID,Group,Matriculation Number"
+    heading = " Student_ID ,Full_ Name,E-Mail Address?,email,Login ID,Canvas ID,SIS ID,Group,Matriculation Number"
     found = roster(tmp_path, f"{heading}\nzoe,Zoë Å,x,z@x,zl,4711,S-1,Mon,123\n")
     assert found.find("zoe") == Person("zoe", "Zoë Å", "z@x", "zl", "4711", "S-1", "Mon", "123")
+
+
+def test_only_what_has_both_of_canvas_s_columns_is_canvas_s(tmp_path: Path) -> None:
+    assert roster(tmp_path, "Student,ID\nZoë,zoe\n").find("zoe") == Person("zoe", "Zoë")
+    assert roster(tmp_path, "ID,SIS Login ID\nzoe,z\n").find("zoe") == Person("zoe", login="z")
 
 
 def test_first_and_last_names_make_a_name_where_there_is_none(tmp_path: Path) -> None:
@@ -89,6 +94,8 @@ def test_a_short_line_lacks_fields_and_one_that_canvas_writes_is_nobody(tmp_path
         ("'-x", "-x"),
         ("'@x", "@x"),
         ("'x", "'x"),
+        ("'Xx", "'Xx"),
+        ("'=", "="),
         ("'", "'"),
         ('"=""x"""', "x"),
         ('"=""x"', '="x'),
