@@ -80,7 +80,7 @@ class _OnlyTheClass:
     """Says who is refused, and why: they signed in rightly, with an account that this class does not know."""
 
     async def check_allowed(self, username: str, auth_model: Any) -> bool:
-        allowed = super().check_allowed(username, auth_model)  # type: ignore[misc]
+        allowed = super().check_allowed(username, auth_model)  # type: ignore[misc]  # of whom it is mixed into
         if not isinstance(allowed, bool):
             allowed = await allowed
         if not allowed:
