@@ -22,7 +22,7 @@ CLAIMS = [
     for case in (*mistake.examples, *mistake.look_alikes)
     for clients in case.share
 ]
-_TRIES = 3
+_TRIES = 8
 
 
 @pytest.fixture(scope="module")

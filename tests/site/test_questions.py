@@ -41,12 +41,15 @@ class Reader:
               const firsts = [...document.querySelectorAll("p + details.option")];
               let one = firsts[number];
               while (one.classList.contains("right") !== right) one = one.nextElementSibling;
+              // told after the page was: its own listener came first
+              window.toggled = new Promise((done) => one.addEventListener("toggle", done, { once: true }));
               return one.querySelector("summary");
             }""",
             [number, right],
         ).as_element()
         assert chosen is not None
         chosen.click()
+        self.page.evaluate("window.toggled.then(() => true)")
 
     def told(self) -> str:
         return self.page.locator("#tally").inner_text()
