@@ -32,6 +32,8 @@ _FIRST_CHECK_S = 3.0
 _TAKEN_OUT = ("MAINT", "DRAIN", "no check")
 _UNCHECKED = ("INI", "UNK")
 """What HAProxy says of a check that has not ended yet."""
+_SOON_S = 0.3
+"""Three times a check's interval where checks are quick: sixty requests may be over before the first of them."""
 _MANY_CHECKS = 20
 _SLICE = 200
 _BEYOND = 3.0
@@ -96,13 +98,18 @@ def _down(running: RunningStack, victim: str, door: Door | None) -> None:
     _until_seen(running, victim, lambda server: server.check not in _UNCHECKED, _FIRST_CHECK_S)
     running.kill(victim)
     _send_some(running, door)
+    _until_seen(running, victim, _gone, _SOON_S)
 
 
 def _recovering(running: RunningStack, victim: str, door: Door | None) -> None:
     _down(running, victim, door)
-    _until_seen(running, victim, lambda server: not server.status.startswith("UP"), _PATIENCE_S)
+    _until_seen(running, victim, _gone, _PATIENCE_S)
     running.start(victim)
     _until_seen(running, victim, _back, _PATIENCE_S)
+
+
+def _gone(server: ServerNow) -> bool:
+    return not server.status.startswith("UP")
 
 
 def _back(server: ServerNow) -> bool:

@@ -78,7 +78,7 @@ def test_from_the_first_look_to_the_submission(bench: Bench, places: int, lines:
         see(r'"server":"198.18.0.1\d:8080"')
         see("Esc: back")
         press("\x1b")
-        see(KEYS_LINES[1].replace("+", r"\+").replace("?", r"\?"))
+        screen.wait(lambda: "╭" not in screen.text, "a log that was put away")
 
         press("r")
         see(r"app1 +█+│█+ +100%")
@@ -97,7 +97,7 @@ def test_from_the_first_look_to_the_submission(bench: Bench, places: int, lines:
         press("?")
         see("choose who sends")
         press("\x1b")
-        see(KEYS_LINES[1].replace("+", r"\+").replace("?", r"\?"))
+        screen.wait(lambda: "╭" not in screen.text, "a page of help that was put away")
         assert screen.letters.beyond == ""
         press("q")
         assert screen.end() == 0
