@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from autograder.errors import ManyHandsError
 from autograder.notebook.choice import choose
-from autograder.notebook.frame import EVERY_S, KEPT_S, Frame, LookNow, Mark
+from autograder.notebook.frame import KEPT_S, Frame, LookNow, Mark
 from autograder.notebook.room_checks import Checks
 from autograder.notebook.room_config import Configs
 from autograder.notebook.room_looks import look_at
@@ -76,7 +76,7 @@ class Room:
         self._looked: LookNow | None = None
         self._doing = self._trouble = self._broken = ""
         self._predicted = session.predicted()
-        self._hearers: dict[object, Callable[[Frame], None]] = {}
+        self._hearers: dict[object, Callable[[Frame], object]] = {}
         self._ending = threading.Event()
         self._orders: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue()
         self._exams: queue.Queue[str | None] = queue.Queue()
@@ -100,11 +100,15 @@ class Room:
         return self._stream.clients
 
     def frame(self) -> Frame:
-        """The newest frame. Never waits."""
+        """The newest frame. Never waits. Who asks is somebody who looks."""
+        self._stream.attend()
         return self._newest
 
-    def hear(self, callback: Callable[[Frame], None]) -> Callable[[], None]:
-        """Have ``callback`` called, from a thread, with every new frame; returns what ends that."""
+    def hear(self, callback: Callable[[Frame], object]) -> Callable[[], None]:
+        """Have ``callback`` called, from a thread, with every new frame; returns what ends that.
+
+        It may return False: then nobody looks at what it was told. While nobody does, the traffic rests.
+        """
         key = object()
         self._hearers[key] = callback
 
@@ -118,6 +122,7 @@ class Room:
 
         Commands are carried out in order; checks run beside them, in an order of their own.
         """
+        self._stream.attend()
         self._orders.put((command, words))
 
     def set_load(self, rate: float) -> None:
@@ -173,7 +178,7 @@ class Room:
         due = time.monotonic()
         while not self._ending.is_set():
             self._publish()
-            due = max(due + EVERY_S, time.monotonic())
+            due = max(due + self._stream.every_s, time.monotonic())
             self._ending.wait(due - time.monotonic())
 
     def _publish(self) -> None:
@@ -186,7 +191,8 @@ class Room:
         self._newest = frame
         for callback in tuple(self._hearers.values()):
             with contextlib.suppress(Exception):  # who listens badly hears the next frame, and others hear this one
-                callback(frame)
+                if callback(frame) is not False:
+                    self._stream.attend()
 
     def _keep_looking(self) -> None:
         lost, warmed = 0, False
@@ -199,6 +205,8 @@ class Room:
                 if running is not self._stream.into:
                     self._stream.begin(running)
                 self._broken = ""
+                if said := self._stream.rest_or_go_on(on_call=self._session.shift is not None):
+                    self._say(said)
                 self._tell_health()
                 if not warmed and self._now() > _SPARE_AFTER_S:
                     warmed = True
@@ -211,7 +219,7 @@ class Room:
                 self._trouble = f"A look at the stack failed: {type(error).__name__}: {error}"
             # A look that takes long, as in containers, is not taken as often.
             took = time.monotonic() - began
-            self._ending.wait(max(EVERY_S - took, took))
+            self._ending.wait(max(self._stream.every_s - took, took))
 
     def _tell_health(self) -> None:
         if self._look is None:
@@ -302,6 +310,7 @@ class Room:
     # What they tell.
 
     def _happened(self, happened: Happened) -> None:
+        self._stream.attend()
         self._say(f"{happened.what}: {happened.result}{f'. {happened.observed}' if happened.observed else ''}")
         if happened.kind:
             self._mark(happened.kind, happened.text)
@@ -340,7 +349,7 @@ class Room:
         running = self._session.running
         now = self._tally.now()
         seen = self._look
-        judged = self._tally.judged(running.stack.fair_shares(), serving(running, seen), sending=self.rate > 0)
+        judged = self._tally.judged(running.stack.fair_shares(), serving(running, seen), sending=self._stream.sending)
         if self._broken:
             judged = Judged("broken: the stack is gone", alarm=True, shares={})
         at = self._now()
@@ -387,8 +396,3 @@ class Room:
             shift=self._session.shift.now() if self._session.shift else None,
             looked=looked,
         )
-
-
-def open_room(session: LabSession) -> Room:
-    """The control room of a session."""
-    return session.room

@@ -27,6 +27,12 @@ room for four times as much, else the second. A pool of four equal servers, and 
 turns has shown after 370 requests that it is even, one that draws lots after 490 (median; most after 690): at 50
 a second that is in 7, 10 and 14 seconds. More would be sooner, and too much for a machine that is busy otherwise.
 """
+REST_AFTER_S = 60.0
+"""So long after somebody looked or did something last, the traffic rests. An open lab takes a seventh of a processor,
+nearly all of it for traffic: a class that has gone to lunch, or reads, would keep a large machine busy for nobody."""
+_FIRST_S = 10.0
+"""The same after a lab was opened: its panel is there by then, if anybody wants to see it."""
+_RESTING_EVERY_S = 1.0
 _CHECKOUTS = 0.1
 _TIMEOUT_S = 2.0
 """When a client gives up: a slice is told when its last answer is there, and the picture should live."""
@@ -55,6 +61,8 @@ class Stream:
         self._closed = False
         self._cookies = Cookies()
         self._pauses = 0
+        self._attended = time.monotonic() - REST_AFTER_S + _FIRST_S
+        self._resting = False
         self.trouble = ""
         """Why nothing could be sent for a while; empty if the newest slice could."""
         self._failing_since = 0.0
@@ -65,8 +73,38 @@ class Stream:
         """So many requests a second from now on."""
         with self._lock:
             self.rate = rate
-            if self._flow is not None:
-                self._flow.rate = rate
+            self._heed()
+
+    @property
+    def sending(self) -> bool:
+        """Whether anybody sends now, or is about to."""
+        return self.rate > 0 and not self._resting
+
+    @property
+    def every_s(self) -> float:
+        """How often it is worth while to look at what comes of it."""
+        return _RESTING_EVERY_S if self._resting else EVERY_S
+
+    def attend(self) -> None:
+        """Somebody looks, or does something."""
+        self._attended = time.monotonic()
+
+    def rest_or_go_on(self, *, on_call: bool) -> str:
+        """Let the traffic rest if nobody attended for a while, and let it go on when somebody does; never on call.
+
+        Returns what to say of it, if that has changed.
+        """
+        rests = not on_call and time.monotonic() > self._attended + REST_AFTER_S
+        if rests == self._resting:
+            return ""
+        with self._lock:
+            self._resting = rests
+            self._heed()
+        return "nobody looks: the traffic rests until somebody does" if rests else "somebody looks: the traffic goes on"
+
+    def _heed(self) -> None:
+        if self._flow is not None:
+            self._flow.rate = self.rate if self.sending else 0.0
 
     def set_clients(self, clients: Population) -> None:
         """Have others send from now on."""
@@ -96,7 +134,7 @@ class Stream:
             if self._pauses:
                 return
             flow = self._flow = Flow(
-                *(running, self.clients, self.rate, self._checkouts),
+                *(running, self.clients, self.rate if self.sending else 0.0, self._checkouts),
                 timeout=_TIMEOUT_S,
                 slice_s=slice_s,
                 hear=heard,

@@ -66,22 +66,23 @@ class Room:
     def __init__(self) -> None:
         self.number = 1
         self.orders: list[tuple[str, dict[str, Any]]] = []
-        self.callbacks: list[Callable[[Frame], None]] = []
+        self.callbacks: list[Callable[[Frame], bool]] = []
 
     def frame(self) -> Frame:
         return frames.piled_up(self.number)
 
-    def hear(self, callback: Callable[[Frame], None]) -> Callable[[], None]:
+    def hear(self, callback: Callable[[Frame], bool]) -> Callable[[], None]:
         self.callbacks.append(callback)
         return lambda: self.callbacks.remove(callback)
 
     def do(self, command: str, **words: Any) -> None:
         self.orders.append((command, words))
 
-    def tick(self) -> None:
+    def tick(self) -> bool:
+        """A frame later; whether anybody looked at it."""
         self.number += 1
-        for callback in self.callbacks:
-            callback(self.frame())
+        looked = [callback(self.frame()) for callback in self.callbacks]
+        return any(looked)
 
 
 class Said:
@@ -107,15 +108,15 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
 
 
 def test_nothing_is_sent_before_a_page_looks_or_after_it_is_hidden(said: Said) -> None:
-    said.room.tick()
+    assert not said.room.tick()
     assert said.sent == []
     said.hear(kind="look", view="a")
     assert said.kinds() == ["whole"]
-    said.room.tick()
-    said.room.tick()
+    assert said.room.tick()
+    assert said.room.tick()
     assert said.kinds() == ["whole", "change", "change"]
     said.hear(kind="away", view="a")
-    said.room.tick()
+    assert not said.room.tick()
     assert len(said.sent) == 3
     assert not said.panel.looked_at
 

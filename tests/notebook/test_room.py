@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from autograder.labs.catalogue import load_lab
-from autograder.notebook import LabSession, open_lab
-from autograder.notebook.room import open_room
+from autograder.notebook import LabSession, open_lab, room_stream
+from autograder.notebook.room_traffic import Tally
 from autograder.stack.model import CLIENTS
 from autograder.stack.vitals import vitals
 
@@ -149,7 +150,7 @@ def test_a_refused_config_shows_its_complaint_until_it_is_mended(lab: LabSession
 
 
 def test_commands_are_carried_out_in_order_and_slips_are_told(lab: LabSession) -> None:
-    room = open_room(lab)
+    room = lab.room
     room.do("slow", server="app1")
     room.do("predict", shares={"app1": 0.2, "app2": 0.2, "app3": 0.2, "app4": 0.4})
     room.do("bring_back", server="app1")
@@ -183,6 +184,40 @@ def test_several_hear_every_frame_and_a_bad_one_hurts_nobody(lab: LabSession) ->
     assert len(first) == heard
     assert first == list(range(first[0], first[0] + heard))
     assert second == list(range(second[0], second[0] + len(second)))
+
+
+def test_traffic_rests_while_nobody_looks_and_goes_on_for_whoever_does(
+    lab: LabSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_stream, "REST_AFTER_S", 1.0)
+    room = lab.room
+    until(room, lambda frame: frame.throughput > 0)
+    rested = threading.Event()
+
+    def look_away(frame: Frame) -> bool:
+        if frame.verdict == "nobody sends" and frame.throughput == 0 and frame.seconds[-1].sent == 0:
+            rested.set()
+        return False
+
+    leave = room.hear(look_away)
+    assert rested.wait(PATIENCE)
+    leave()
+    frame = until(room, lambda frame: frame.throughput > 0)
+    assert frame.rate > 0
+    said = [line.split(" ", 1)[1] for line in frame.log]
+    assert said[-2:] == ["nobody looks: the traffic rests until somebody does", "somebody looks: the traffic goes on"]
+
+
+def test_traffic_does_not_rest_on_call() -> None:
+    stream = room_stream.Stream(LAB.stack, Tally(0.0))
+    stream._attended = time.monotonic() - room_stream.REST_AFTER_S - 1
+    assert stream.rest_or_go_on(on_call=True) == ""
+    assert stream.sending
+    assert stream.rest_or_go_on(on_call=False)
+    assert not stream.sending
+    stream.attend()
+    assert stream.rest_or_go_on(on_call=False)
+    assert stream.sending
 
 
 def test_a_check_shows_while_it_runs_and_hints_grow_with_attempts_and_on_request(tmp_path: Path) -> None:

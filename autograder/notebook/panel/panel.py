@@ -26,8 +26,11 @@ class Seen(Protocol):
     def frame(self) -> Frame:
         """The lab as it is now."""
 
-    def hear(self, callback: Callable[[Frame], None], /) -> Callable[[], None]:
-        """Call back with every new frame, from any thread, until the function that is returned is called."""
+    def hear(self, callback: Callable[[Frame], bool], /) -> Callable[[], None]:
+        """Call back with every new frame, from any thread, until the function that is returned is called.
+
+        What is called returns whether anybody looks.
+        """
 
     def do(self, command: str, **words: Any) -> None:
         """Do what a button says. Returns at once; what came of it shows in frames."""
@@ -67,20 +70,21 @@ class Panel(anywidget.AnyWidget):
         unsubscribe()
         super().close()
 
-    def _show(self, frame: Frame) -> None:
+    def _show(self, frame: Frame) -> bool:
         with self._one_at_a_time:
             now = monotonic()
             self._views = {view: until for view, until in self._views.items() if until > now}
             if not self._views:
                 self._sent = None
-                return
+                return False
             if self._sent is not None and frame.number <= self._sent.number:
-                return  # overtaken by one that was sent whole
+                return True  # overtaken by one that was sent whole
             if self._sent is None:
                 self.send({**wire.whole(frame), "crowded": CONCENTRATED_AT})
             else:
                 self.send(wire.change(self._sent, frame))
             self._sent = frame
+            return True
 
     def _listen(self, _widget: object, content: object, _buffers: object) -> None:
         if not isinstance(content, dict):
