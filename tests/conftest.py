@@ -34,6 +34,7 @@ of_hypothesis.register_profile("any machine", deadline=None, suppress_health_che
 of_hypothesis.load_profile("any machine")
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 ROOT = Path(__file__).parents[1]
+_TURN = "MANYHANDS_TESTS_TURN"
 _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system"}
 _unit_now: list[str] = []  # the unit test that runs
 
@@ -45,6 +46,19 @@ def _refuse_program(event: str, _: object) -> None:
 
 
 sys.addaudithook(_refuse_program)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One file for a run and its workers, which inherit its name, to take turns with."""
+    if not hasattr(config, "workerinput"):
+        descriptor, os.environ[_TURN] = tempfile.mkstemp(prefix="many-hands-tests-", suffix=".lock")
+        os.close(descriptor)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The file goes with the run."""
+    if not hasattr(config, "workerinput"):
+        Path(os.environ.pop(_TURN)).unlink(missing_ok=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,8 +77,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     Pages of the site are asked for again instead; a lab cannot be.
     """
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    with _no_programs(item), (Path(tempfile.gettempdir()) / f"many-hands-tests-{run}.lock").open("w") as lock:
+    with _no_programs(item), Path(os.environ[_TURN]).open("w") as lock:
         if item.get_closest_marker("docker"):
             fcntl.flock(lock, fcntl.LOCK_SH)
         elif item.get_closest_marker("jupyterlab"):
