@@ -78,6 +78,7 @@ class Room:
         self._predicted = session.predicted()
         self._hearers: dict[object, Callable[[Frame], object]] = {}
         self._ending = threading.Event()
+        self._publishing = threading.RLock()
         self._orders: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue()
         self._exams: queue.Queue[str | None] = queue.Queue()
         self._number = 0
@@ -153,6 +154,7 @@ class Room:
         if self._ending.is_set():
             return
         self._ending.set()
+        self._publish()  # at once: whoever shuts a kernel down may not wait for the rest of this
         self._orders.put(None)
         self._exams.put(None)
         self._stream.stop()
@@ -160,7 +162,6 @@ class Room:
             if thread is not threading.current_thread():
                 thread.join(_ENDS_S)
         self._stream.close()
-        self._publish()
 
     def __enter__(self) -> Self:
         """The room itself."""
@@ -182,17 +183,18 @@ class Room:
             self._ending.wait(due - time.monotonic())
 
     def _publish(self) -> None:
-        self._number += 1
-        try:
-            frame = self._made()
-        except Exception as error:  # as a file that cannot be read: the room goes on
-            trouble = f"What goes on cannot be told: {type(error).__name__}: {error}"
-            frame = replace(self._newest, number=self._number, trouble=trouble)
-        self._newest = frame
-        for callback in tuple(self._hearers.values()):
-            with contextlib.suppress(Exception):  # who listens badly hears the next frame, and others hear this one
-                if callback(frame) is not False:
-                    self._stream.attend()
+        with self._publishing:
+            self._number += 1
+            try:
+                frame = self._made()
+            except Exception as error:  # as a file that cannot be read: the room goes on
+                trouble = f"What goes on cannot be told: {type(error).__name__}: {error}"
+                frame = replace(self._newest, number=self._number, trouble=trouble)
+            self._newest = frame
+            for callback in tuple(self._hearers.values()):
+                with contextlib.suppress(Exception):  # who listens badly hears the next frame, and others hear this one
+                    if callback(frame) is not False:
+                        self._stream.attend()
 
     def _keep_looking(self) -> None:
         lost, warmed = 0, False

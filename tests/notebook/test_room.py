@@ -297,6 +297,20 @@ def test_in_containers_a_change_shows_and_is_undone(tmp_path: Path) -> None:
         assert [kind for kind in marks(room.frame()) if kind != "load"] == ["apply", "rollback"]
 
 
+def test_that_it_is_closed_is_told_before_anything_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A server that shuts a kernel down gives it five seconds; on a busy machine the last answer may take longer.
+    happened: list[str] = []
+    with lab_open(tmp_path) as lab:
+        room = lab.room
+        until(room, lambda frame: frame.throughput > 0)
+        stop = room._stream.stop
+        monkeypatch.setattr(room._stream, "stop", lambda: (happened.append("stop"), stop()))
+        room.hear(lambda frame: happened.append(frame.phase))
+    assert happened.index("closed") < happened.index("stop")
+
+
 def test_nothing_is_left_after_closing(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     with lab_open(tmp_path) as lab:
