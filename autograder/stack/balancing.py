@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autograder.stack.engine import EngineError, NodeDownError
+from autograder.stack.engine import TIMED_OUT, EngineError, NodeDownError
 from autograder.stack.proxies.proxy import MARKER_FOLDER, ConfigFault, Loaded, proxy_named
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LOAD_TIMEOUT = 10.0
 _POLL_S = 0.02
 _SEGFAULT = 11
+_CHECK_S = 40.0
+"""A config is read in milliseconds. Where fifty people asked at once on two processors, ten seconds were too few."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ def config_only(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
 
 def _ended(code: int) -> str:
     """Why a check that says nothing failed: nginx runs out of stack in a file that includes itself."""
+    if code == TIMED_OUT:
+        return (
+            f"it was not read to its end in {_CHECK_S:.0f} s: does it wait for something, or is this machine too busy?"
+        )
     crashed = code in (-_SEGFAULT, 128 + _SEGFAULT)
     return "it crashes while it reads this: does a file include itself?" if crashed else f"it ended with code {code}"
 
@@ -89,10 +95,13 @@ class RunningBalancer:
         if self.balancer.config not in files:
             return (ConfigFault(f"there is no {self.balancer.config}", "", 0),)
         self._machines.put(self.balancer.name, self.proxy.folder, files)
-        ran = self._machines.run(self.balancer.name, self.proxy.check_command(self.proxy.folder, self.balancer.config))
+        command = self.proxy.check_command(self.proxy.folder, self.balancer.config)
+        ran = self._machines.run(self.balancer.name, command, timeout=_CHECK_S)
         if ran.exit_code == 0:
             return ()
         faults = self.proxy.faults(ran.err + ran.out, self.proxy.folder)
+        if ran.exit_code == TIMED_OUT:
+            faults = (ConfigFault(_ended(TIMED_OUT), "", 0),)
         last = (ran.err.strip() or _ended(ran.exit_code)).splitlines()[-1]
         return faults or (ConfigFault(last, "", 0),)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.stack.container import DOOR_PORT
 from autograder.stack.docker_daemon import asking, connect, freeze
-from autograder.stack.docker_exec import TIMED_OUT, execute, give_order, read_line
+from autograder.stack.docker_exec import execute, give_order, read_line
 from autograder.stack.docker_files import fetch_files, put_files
 from autograder.stack.docker_image import ensure_image
 from autograder.stack.docker_making import make
@@ -26,7 +26,7 @@ from autograder.stack.docker_owner import remove_stack, remove_strays
 from autograder.stack.docker_plan import READY_SECONDS, Plan, python_on_node
 from autograder.stack.docker_programs import check_runs, version_command
 from autograder.stack.docker_sidecar import Sidecar, sidecar
-from autograder.stack.engine import EngineError, NodeDownError, NodeState, Ran
+from autograder.stack.engine import TIMED_OUT, EngineError, NodeDownError, NodeState, Ran
 from autograder.stack.local_sandbox import own_programs
 from autograder.stack.model import CLIENTS
 

@@ -15,10 +15,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from autograder.stack.engine import TIMED_OUT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-TIMED_OUT = 124
 _KILLED = 137
 _HEADER = struct.Struct(">BxxxL")
 _GRACE = 2.0

@@ -41,9 +41,13 @@ class NodeDownError(EngineError):
     """A program was to run on a node that is not up."""
 
 
+TIMED_OUT = 124
+"""The exit code of what was ended at its time limit, as of timeout(1)."""
+
+
 @dataclass(frozen=True)
 class Ran:
-    """A program that ran on a node and ended. ``exit_code`` 124 means it was ended at its time limit."""
+    """A program that ran on a node and ended. ``exit_code`` is :data:`TIMED_OUT` if it was ended at its time limit."""
 
     exit_code: int
     out: str

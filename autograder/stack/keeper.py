@@ -31,7 +31,7 @@ from autograder.stack import loop as event_loop
 from autograder.stack import trouble  # noqa: F401 - loaded once, for all servers
 from autograder.stack.call import invoke, load
 from autograder.stack.children import close_all_but, content, fork, fork_for_ever, limit, told
-from autograder.stack.engine import OPT
+from autograder.stack.engine import OPT, TIMED_OUT
 from autograder.stack.inside import Root
 from autograder.stack.keeper_programs import Programs
 from autograder.stack.namespace import NODES, OWN_FOLDERS, make_root, own_addresses, quiet_proc, system_mounts
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LOG_KEPT = 256 * 1024
-_TIMED_OUT = 124
 _TMP_BYTES = 64 * 1024 * 1024
 _SHARED_BYTES = 4 * 1024 * 1024
 _LINE_LIMIT = 64 * 1024 * 1024
@@ -312,7 +311,7 @@ class Keeper:
             text = os.pread(answer, os.fstat(answer).st_size, 0)
         finally:
             os.close(answer)
-        if code == _TIMED_OUT or not text:
+        if code == TIMED_OUT or not text:
             raise RuntimeError(f"{request['function']} ended with code {code} and no answer")
         reply = json.loads(text)
         if "error" in reply:
@@ -329,7 +328,7 @@ class Keeper:
             if not result.done():
                 os.kill(pid, signal.SIGKILL)
             await result
-            return _TIMED_OUT
+            return TIMED_OUT
 
     async def state(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the node's main process is doing."""

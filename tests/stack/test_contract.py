@@ -82,6 +82,19 @@ def test_a_missing_config_is_said(opened: Opened, engine: str) -> None:
     assert "nginx.conf" in running.apply({"other.conf": b""}).faults[0].message
 
 
+def test_a_check_that_does_not_end_is_told_as_what_it_is(
+    opened: Opened, engine: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = opened(proxy, engine)
+    monkeypatch.setattr("autograder.stack.balancing._CHECK_S", 0.5)
+    waits = running.balancer().proxy
+    monkeypatch.setattr(type(waits), "check_command", lambda *_: ["/bin/sleep", "60"])
+    (fault,) = running.check(config(proxy))
+    assert fault.message.startswith("it was not read to its end in ")
+    monkeypatch.undo()
+    assert running.apply(config(proxy)).ok
+
+
 def test_a_killed_server_is_down_until_it_is_started_again(opened: Opened, engine: str) -> None:
     running = opened("nginx", engine)
     assert running.apply(config("nginx")).ok
