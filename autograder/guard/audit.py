@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from autograder.guard.chain import Chain, Event, _sealed
+from autograder.guard.chain import Chain, Event
 from autograder.guard.chain import ChainError as AuditError
 
-__all__ = ["KINDS", "AuditError", "AuditLog", "Event", "_sealed"]
+__all__ = ["KINDS", "AuditError", "AuditLog", "Event"]
 
 KINDS = (
     "begun",  # a change is looked at

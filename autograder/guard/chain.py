@@ -79,7 +79,7 @@ class Chain:
                     self.append("torn", f"{torn} bytes of a half-written line were taken away", data={"bytes": torn})
             number, previous = self._last
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            event = _sealed(Event(number + 1, now, kind, change, step, said, dict(data or {}), previous))
+            event = sealed(Event(number + 1, now, kind, change, step, said, dict(data or {}), previous))
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
             try:
                 os.write(descriptor, _line(event) + b"\n")
@@ -125,7 +125,7 @@ class Chain:
                 event = Event(**json.loads(line))
             except (ValueError, TypeError, RecursionError):
                 return (f"{where}: this line cannot be read",)
-            if _sealed(event).digest != event.digest or _line(event) != line:
+            if sealed(event).digest != event.digest or _line(event) != line:
                 return (f"{where}: this line was edited: it does not have the digest it says",)
             if event.previous != previous or event.number != count:
                 return (f"{where}: a line before this one was taken out, put in or moved",)
@@ -209,7 +209,8 @@ def _named(line: bytes) -> tuple[int, str]:
         return 0, ""
 
 
-def _sealed(event: Event) -> Event:
+def sealed(event: Event) -> Event:
+    """The event with the digest of all that it says, which is SHA-256 of its fields as sorted JSON."""
     fields = {**event.to_dict(), "digest": ""}
     text = json.dumps(fields, sort_keys=True, ensure_ascii=True)
     return replace(event, digest=hashlib.sha256(text.encode()).hexdigest())

@@ -6,6 +6,7 @@ keys lead through them, and the browser prints one on each sheet.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from html import escape
@@ -134,7 +135,8 @@ def _options(question: Tag) -> list[Tag]:
 
 
 def deck(title: str, shown: list[str]) -> str:
-    """A file of slides."""
+    """A file of slides, which needs no other."""
+    icon = base64.b64encode((ASSETS / "favicon.svg").read_bytes()).decode()
     style = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SHEETS)
     sections = "\n".join(
         f'<section id="s{number}" aria-label="Slide {number} of {len(shown)}">{_own_ids(number, html)}'
@@ -145,6 +147,7 @@ def deck(title: str, shown: list[str]) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}: slides</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="description" content="Slides for teaching {escape(title)} With Space or Page Down to the next.">'
+        f'<link rel="icon" href="data:image/svg+xml;base64,{icon}">'
         f"<style>{style}</style></head><body><main><article>\n{sections}\n</article></main></body></html>\n"
     )
 

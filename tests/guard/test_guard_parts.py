@@ -64,11 +64,11 @@ def test_what_was_done_to_a_log_is_found_and_the_line_named(log: AuditLog, tmp_p
 
 
 def test_an_edited_line_with_a_new_digest_breaks_the_chain_behind_it(log: AuditLog, tmp_path: Path) -> None:
-    from autograder.guard.audit import Event, _sealed
+    from autograder.guard.chain import Event, sealed
 
     path = tmp_path / "audit.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines()
-    forged = _sealed(Event(**{**json.loads(lines[1]), "said": "nothing happened"}))
+    forged = sealed(Event(**{**json.loads(lines[1]), "said": "nothing happened"}))
     lines[1] = json.dumps(forged.to_dict())
     path.write_text("".join(f"{one}\n" for one in lines), encoding="utf-8")
     (wrong,) = log.verify()
