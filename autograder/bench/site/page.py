@@ -63,12 +63,13 @@ class Page:
         return [str(tag["href"]) for tag in self.soup.find_all("a", href=True)]
 
     def loads(self) -> list[str]:
-        """The addresses of everything the browser fetches for this page, as they are written."""
+        """The addresses of everything the browser fetches for this page, as they are written; not what they hold."""
         return [
             str(tag[attribute])
             for element, attribute in LOADED.items()
             for tag in self.soup.find_all(element)
             if tag.has_attr(attribute) and not NOT_LOADED & set(tag.get("rel") or ())
+            if not str(tag[attribute]).startswith("data:")
         ]
 
     def ids(self) -> list[str]:
