@@ -84,7 +84,7 @@ class Page:
 
     def broken(self) -> list[str]:
         """Links and loaded files that lead nowhere inside the site, anchors included; addresses of no known kind."""
-        inside = [name for name in self.loads() if not is_outside(name) and name[:5] != "data:"]
+        inside = [name for name in self.loads() if not is_outside(name)]
         found = [name for name in inside if not self.resolve(name)[0].is_file()]
         for address in self.links():
             if is_outside(address):
@@ -127,7 +127,7 @@ class Page:
         files = {self.path}
         if "search" in config:
             files |= {self.resolve(config["search"])[0], self.site / "search/search_index.json"}
-        files |= {self.resolve(each)[0] for each in self.loads() if not is_outside(each) and each[:5] != "data:"}
+        files |= {self.resolve(each)[0] for each in self.loads() if not is_outside(each)}
         return sum(_gzipped(path, path.stat().st_mtime_ns) for path in files if path.is_file())
 
     def own_scripts(self) -> int:
