@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from autograder.errors import ManyHandsError
+from autograder.labs.catalogue import all_labs, load_lab
+from autograder.labs.lab import Variant
 from autograder.notebook.frame import (
     BalancerNow,
     CheckNow,
@@ -29,6 +31,7 @@ from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Typed
 from autograder.notebook.terminal.editor import edit, find_editor
 from autograder.notebook.terminal.screen import LabApp, LabScreen
 from autograder.notebook.terminal.style import KEYS_LINES, KEYS_ON_CALL
+from autograder.notebook.terminal.task import task_of
 from tests import loops
 
 if TYPE_CHECKING:
@@ -439,6 +442,32 @@ def test_tab_turns_the_page_and_new_frames_are_drawn() -> None:
         assert app._exit
 
     drive(room, (80, 24), press)
+
+
+def test_what_there_is_to_do_has_a_key() -> None:
+    async def press(app: LabApp, pilot: Pilot[None]) -> None:
+        await pilot.press("t")
+        await until(pilot, lambda: "The shop fails [every] morning" in on_screen(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+
+    drive(StubRoom(), (80, 24), press, task="# Mornings\n\nThe shop fails [every] morning.")
+
+
+def test_each_lab_tells_its_task_in_the_learners_own_words(tmp_path: Path) -> None:
+    for lab in all_labs():
+        said = task_of(lab, tmp_path)
+        assert said.startswith(f"# {lab.title}\n")
+        assert "By the end you can" in said
+        assert all(str(tmp_path / name) in said for name in lab.files)
+        assert "%%" not in said
+    mine = load_lab("spread-the-load", Variant("a seed", "ada"))
+    said = task_of(mine, tmp_path)
+    assert all(f"| {server.name} |" in said for server in mine.stack.servers)
+    assert "app1" not in said
+    assert "Step by step" not in said
+    (tmp_path / "spread-the-load.ipynb").touch()
+    assert f"Step by step: {tmp_path / 'spread-the-load.ipynb'}" in task_of(mine, tmp_path)
 
 
 def test_submitting_asks_and_tells_where() -> None:

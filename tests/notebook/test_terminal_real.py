@@ -164,13 +164,16 @@ def test_nothing_is_left_when_the_terminal_closes_or_the_program_is_killed(
 
 def test_a_script_gets_a_record_and_an_exit_code(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    first = lines("send office 100", "check spread", "# a remark", "", folder=folder)
+    first = lines("task", "send office 100", "check spread", "# a remark", "", folder=folder)
     assert first.returncode == 1
     assert re.search(r"^> send office 100\napp1 +100% +fair 20% +too much$", first.stdout, re.MULTILINE)
     assert "█" not in first.stdout
+    assert "It is Monday, a week after the outage." in first.stdout
+    assert f"Here: {folder / CONFIG}" in first.stdout
+    assert "Type task for what there is to do" in first.stderr + first.stdout
     assert "✗ spread: failed (0 of 3)" in first.stdout
     mend = ("edit", "diff", "syntax", "apply", "shares", "check starts", "checks")
-    harm = ("kill app1", "predict app1=20 app2=20 app3=20 app4=40", "rollback", "quit", "check")
+    harm = ("kill app1", "predict app1=20 app2=20 app3=20 app4=40", "check all", "rollback", "quit", "check")
     then = lines(*mend, *harm, folder=folder)
     assert then.returncode == 0, then.stdout + then.stderr
     assert re.search(r"^app4 +(3[5-9]|4\d)% +40%", then.stdout, re.MULTILINE)
@@ -178,6 +181,7 @@ def test_a_script_gets_a_record_and_an_exit_code(tmp_path: Path) -> None:
     assert re.search(r"^\+ .*server app1:8080", then.stdout, re.MULTILINE)
     assert "✓ starts  passed  1 of 1" in then.stdout
     assert "app1 is down; back app1 starts it again" in then.stdout
+    assert then.stdout.count("10 of 10 points") == 1
     assert then.stdout.endswith("> quit\n")
     assert (folder / "answers.json").exists()
     assert (folder / CONFIG).read_bytes() == (LAB / "start" / CONFIG).read_bytes()

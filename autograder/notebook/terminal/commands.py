@@ -18,6 +18,7 @@ from autograder.notebook.terminal import predictions, traffic, work
 from autograder.notebook.terminal.editor import edit, find_editor
 from autograder.notebook.terminal.on_call import WORDS as ON_CALL
 from autograder.notebook.terminal.on_call import OnCall
+from autograder.notebook.terminal.task import task_of
 from autograder.traffic.clients import POPULATIONS
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Word:
 
 
 WORDS: Final = {
+    "task": Word("", "what there is to do: the story, the goal, and where to read more"),
     "apply": Word("", "check the config as it is saved, load it, and wait until it runs"),
     "syntax": Word("", "check the config only; nothing that runs changes"),
     "rollback": Word("", "go back to the config that ran before; the file is put back, too"),
@@ -75,7 +77,7 @@ _SAME: Final = {
     **{"bring_back": "back", "bring-back": "back", "cut_off": "cut", "cut-off": "cut", "exit": "quit", "?": "help"},
     **{"history": "log", "config": "diff", "status": "shares"},
 }
-_LOOKS: Final = ("shares", "seconds", "checks", "logs", "log", "diff", "help", "hint")
+_LOOKS: Final = ("task", "shares", "seconds", "checks", "logs", "log", "diff", "help", "hint")
 """What changes nothing."""
 
 
@@ -145,6 +147,9 @@ class Commands:
             names = next((found for word, found in known.items() if word in after), [])
         return [name for name in names if name.startswith(words[-1])]
 
+    def _task(self, _: Sequence[str]) -> str:
+        return task_of(self._session.lab, self._session.folder)
+
     def _apply(self, _: Sequence[str]) -> str:
         view = self._session.apply()
         self._judge("apply", view.applied.ok)
@@ -203,12 +208,15 @@ class Commands:
         return "written down; now look: send"
 
     def _check(self, words: Sequence[str]) -> str:
-        said = []
-        for name in self._names if list(words) in ([], ["all"]) else words:
+        every = list(words) in ([], ["all"])
+        said, points = [], 0.0
+        for name in self._names if every else words:
             view = self._session.check(name)
+            points += view.verdict.points
             self._judge(f"check {name}", view.verdict.outcome is Outcome.PASSED)
             self._trouble |= view.verdict.outcome is Outcome.OURS
             said.append(repr(view))
+        said += [f"{points:g} of {self._session.lab.points:g} points"] * every
         return "\n".join(said)
 
     def _checks(self, _: Sequence[str]) -> str:

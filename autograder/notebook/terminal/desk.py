@@ -28,6 +28,7 @@ class Desk:
     """An open lab as the screen needs it: its room, its folder, the files to edit.
 
     ``submit`` is how to submit (None: cannot), ``on_call`` carries out what is typed on a shift (None: there is none).
+    ``task`` says what there is to do.
     """
 
     room: Seen
@@ -35,3 +36,4 @@ class Desk:
     files: tuple[str, ...]
     submit: Callable[[], str] | None = None
     on_call: OnCall | None = None
+    task: str = ""

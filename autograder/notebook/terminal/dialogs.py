@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HELP = """\
 Work
+  t  what there is to do: the story, the goal, where to read more
   a  apply the config as it is saved, and wait until it runs
   s  check its syntax only; nothing that runs changes
   e  edit it in your editor ($VISUAL or $EDITOR)

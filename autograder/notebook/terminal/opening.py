@@ -17,6 +17,7 @@ from autograder.notebook.terminal.commands import Commands
 from autograder.notebook.terminal.desk import Desk
 from autograder.notebook.terminal.on_call import OnCall
 from autograder.notebook.terminal.prompt import converse
+from autograder.notebook.terminal.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,11 +73,12 @@ def open_in_terminal(
         try:
             on_call = OnCall(take_shift(session)) if has_shift(lab) else None
             if lines:
-                say(f"{folder / lab.files[0]} is the file to mend. Type help for the commands, quit to end.")
+                say(f"{folder / lab.files[0]} is the file to mend.")
+                say("Type task for what there is to do, help for the commands, quit to end.")
                 return converse(Commands(session, submit), folder, show)
             from autograder.notebook.terminal.screen import LabApp
 
-            chief.app = LabApp(Desk(session.room, folder, lab.files, submit, on_call))
+            chief.app = LabApp(Desk(session.room, folder, lab.files, submit, on_call, task_of(lab, folder)))
             chief.app.run(mouse=False)  # so that the terminal's own mouse can mark and copy text
             code = chief.code or chief.app.return_code or 0
         finally:

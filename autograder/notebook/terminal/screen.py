@@ -48,6 +48,7 @@ class LabScreen(Screen[None]):
     """The one screen of a lab."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "task", "task"),
         Binding("a", "do('apply')", "apply"),
         Binding("s", "do('check_syntax')", "check syntax"),
         Binding("r", "do('roll_back')", "roll back"),
@@ -212,6 +213,10 @@ class LabScreen(Screen[None]):
     def action_help(self) -> None:
         """The page that explains the keys."""
         self.app.push_screen(Help())
+
+    def action_task(self) -> None:
+        """What there is to do."""
+        self.app.push_screen(Told(self._desk.task))
 
     def action_check(self) -> None:
         """Choose a check and run it."""

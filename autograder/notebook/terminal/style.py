@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-_MACHINES: Final = "↑↓ pick  k kill l slow x cut b back  +- load  p clients"
+_MACHINES: Final = "↑↓ pick k kill l slow x cut b back  +- load p who"
 KEYS_LINES: Final = (
     "a apply  s syntax  r roll back  c check  h hint  g guess  e edit  S submit  Tab",
-    f"{_MACHINES}  w look  ? help  q quit",
+    f"{_MACHINES}  w look t task  ? help q quit",
 )
 """The two lines at the bottom; 80 places at most. The page behind ? has the rest."""
 KEYS_ON_CALL: Final = (
-    "o on call  w look  r roll back  c check  h hint  e edit  S submit  Tab",
+    "t task  o on call  w look  r roll back  c check  h hint  e edit  S submit  Tab",
     f"{_MACHINES}  a apply  ? help  q quit",
 )
 """The same where the learner has a shift."""
