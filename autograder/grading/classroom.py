@@ -51,17 +51,23 @@ def prepare_class(
     drawn = _lay_out(places, seed)
     stale = [lab for lab in chosen if _write_source(places, lab, drawn, say)]
     if stale:
-        say(f"preparing {', '.join(lab.slug for lab in stale)} with nbgrader (a few seconds, this once)")
+        what = stale[0].slug if len(stale) == 1 else f"{len(stale)} labs"
+        say(f"preparing {what} with nbgrader (a few seconds, this once)")
         _publish(places, [lab.slug for lab in stale])
         for lab in stale:
             _write_note(places, lab.slug, {**_note(places, lab.slug), "done": True})
+    new = []
     for lab in chosen:
         if not same_rules(places, lab):
             say(
                 f"the variants of {lab.slug} are drawn in another way than when this class began: whoever has a copy "
                 "is graded against names they never saw. Go back to the earlier labs, or begin a new class"
             )
-        _hand_out(places, lab.slug, say)
+        new += [lab.slug] * _hand_out(places, lab.slug)
+    if new:
+        say(
+            f"{places.learner / new[0]} is ready" if len(new) == 1 else f"{len(new)} labs are ready in {places.learner}"
+        )
 
 
 def source_files(lab: Lab, seed: str = "") -> dict[str, bytes]:
@@ -178,16 +184,19 @@ def _publish(places: Places, slugs: Sequence[str]) -> None:
         )
 
 
-def _hand_out(places: Places, slug: str, say: Progress) -> None:
-    """The learner's own copy, as fetching would make it, if there is none. It appears whole or not at all."""
+def _hand_out(places: Places, slug: str) -> bool:
+    """The learner's own copy, as fetching would make it, if there is none; whether one was made.
+
+    It appears whole or not at all.
+    """
     dest = places.learner / slug
     if dest.exists() or not places.outbound(slug).is_dir():
-        return
+        return False
     partial = places.learner / f".{slug}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     copy_for(own_name(), places.outbound(slug), partial)
     partial.rename(dest)
-    say(f"{dest} is ready")
+    return True
 
 
 def _note_path(places: Places, slug: str) -> Path:

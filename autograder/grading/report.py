@@ -101,7 +101,8 @@ class Report:
         counts = Counter(row.outcome for row in self.rows)
         summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
         fresh = sum(row.fresh for row in self.rows)
-        parts.append(f"{len(self.rows)} submissions: {summary}; {fresh} judged now, in {self.seconds:.1f} s")
+        many = "1 submission" if len(self.rows) == 1 else f"{len(self.rows)} submissions"
+        parts.append(f"{many}: {summary}; {fresh} judged now, in {self.seconds:.1f} s")
         for row in self.rows:
             if row.why:
                 parts += ["", f"{row.lab} {clean(row.student)}: no grade was written", clean(row.why)]

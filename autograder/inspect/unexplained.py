@@ -64,7 +64,10 @@ def explain(measuring: Measuring, files: Mapping[str, bytes], main: str, hot: Se
         found = search.best(edits)
     finally:
         measuring.twin.apply(files)
-    count = f"{search.tried} variants of this config were run, each without some of its lines"
+    tried = (
+        "1 variant of this config was run" if search.tried == 1 else f"{search.tried} variants of this config were run"
+    )
+    count = f"{tried}, each without some of its lines"
     if not found:
         return Explanation((), search.tried, f"{count}: none of them spreads this traffic evenly")
     findings = tuple(_finding(edit, found, search, hot[0].pool) for edit in found)

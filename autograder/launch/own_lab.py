@@ -54,4 +54,4 @@ def submit(slug: str) -> str:
             why=told[-1] if told else f"nbgrader ended with code {done.returncode}",
             remedy=f"./manyhands nbgrader submit {slug} shows all that nbgrader says",
         )
-    return f"Submitted to {Places(home).inbound}"
+    return f"Submitted to {Places(home).inbound}. You may submit again until it is collected."

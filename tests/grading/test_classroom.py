@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -76,6 +77,21 @@ def test_a_learners_copy_is_never_touched(places: Places, published: list[str]) 
     prepare_class(places.home, [LAB])
     assert (copy / "conf" / "nginx.conf").read_text() == "mine"
     assert not (copy / f"{LAB}.ipynb").exists()
+
+
+def test_one_line_tells_what_was_handed_out(places: Places, published: list[str]) -> None:
+    said: list[str] = []
+    shutil.rmtree(places.learner / LAB)
+    prepare_class(places.home, [LAB], progress=said.append)
+    assert said == [f"{places.learner / LAB} is ready"]
+    for slug in ("one-address", "too-much"):
+        shutil.copytree(places.outbound(LAB), places.outbound(slug))
+    said.clear()
+    prepare_class(places.home, [LAB, "one-address", "too-much"], progress=said.append)
+    assert said == [
+        "preparing 2 labs with nbgrader (a few seconds, this once)",
+        f"2 labs are ready in {places.learner}",
+    ]
 
 
 def test_an_instructors_changes_stay_and_are_told(places: Places, published: list[str]) -> None:
