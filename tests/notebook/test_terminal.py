@@ -461,6 +461,9 @@ def test_each_lab_tells_its_task_in_the_learners_own_words(tmp_path: Path) -> No
         assert "By the end you can" in said
         assert all(str(tmp_path / name) in said for name in lab.files)
         assert "%%" not in said
+        assert "\n\n\n" not in said
+        paragraphs = [line for line in said.split("\n\n") if not line.startswith(("|", "- ", "What ", "#", "Here"))]
+        assert all("\n" not in line for line in paragraphs), "a paragraph is one line"
     mine = load_lab("spread-the-load", Variant("a seed", "ada"))
     said = task_of(mine, tmp_path)
     assert all(f"| {server.name} |" in said for server in mine.stack.servers)

@@ -6,6 +6,7 @@ What a notebook has as methods (:class:`~autograder.notebook.session.LabSession`
 from __future__ import annotations
 
 import re
+import textwrap
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -148,7 +149,9 @@ class Commands:
         return [name for name in names if name.startswith(words[-1])]
 
     def _task(self, _: Sequence[str]) -> str:
-        return task_of(self._session.lab, self._session.folder)
+        said = task_of(self._session.lab, self._session.folder).splitlines()
+        wrap = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)  # a path is to be copied
+        return "\n".join(wrap.fill(line) for line in said)
 
     def _apply(self, _: Sequence[str]) -> str:
         view = self._session.apply()
