@@ -10,7 +10,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,8 @@ class Classroom:
     authority: Path
     browsers: list[httpx.Client] = field(default_factory=list)
     """All that were opened, to be closed at the end."""
+    rooms: dict[str, Room] = field(default_factory=dict)
+    """As they were entered last."""
 
     def container(self, service: str) -> str:
         mine = f"label=com.docker.compose.project={self.settings.name}"
@@ -100,12 +102,21 @@ class Classroom:
         browser.post("hub/login", data=told)
         return browser
 
+    def room(self, name: str) -> Room:
+        """Somebody's room, open: entered anew if another test had it closed, or all of the classroom."""
+        known = self.rooms.get(name)
+        with suppress(httpx.TransportError):
+            if known and lab_opens(known.browser, name):
+                return known
+        return self.enter(name, PASSWORD if name == "ada" else self.opened.passwords[name])
+
     def enter(self, name: str, password: str) -> Room:
         """Sign in and wait until the room answers."""
         browser = self.sign_in(name, password)
         browser.get(f"hub/spawn/{name}")
         wait_until(lambda: lab_opens(browser, name), f"the room of {name}")
-        return Room(name, f"{self.settings.name}-room-{name}", browser)
+        self.rooms[name] = Room(name, f"{self.settings.name}-room-{name}", browser)
+        return self.rooms[name]
 
 
 @contextmanager
@@ -137,11 +148,11 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ada(classroom: Classroom) -> Room:
-    return classroom.enter("ada", PASSWORD)
+    return classroom.room("ada")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def alan(classroom: Classroom) -> Room:
-    return classroom.enter("alan", classroom.opened.passwords["alan"])
+    return classroom.room("alan")

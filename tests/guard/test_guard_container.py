@@ -57,12 +57,14 @@ def test_a_guard_killed_in_the_middle_is_finished_by_the_next(contained: Contain
     assert (contained.lies_there(), contained.is_even()) == (before, True)
 
 
-def test_a_container_that_is_down_or_not_there_cannot_be_asked(contained: Contained) -> None:
-    (balancer,) = contained.guard().desk.balancers
-    contained.api.kill(contained.container)
-    contained.api.wait(contained.container)
-    with pytest.raises(BalancerError):
-        balancer.counts()
-    contained.api.remove_container(contained.container)
-    with pytest.raises(BalancerError, match=contained.container):
-        balancer.check({contained.main: b""})
+@pytest.mark.parametrize("proxy", ["nginx", "haproxy"])
+def test_a_container_that_is_down_or_not_there_cannot_be_asked(proxy: str) -> None:
+    with Contained(proxy) as doomed:
+        (balancer,) = doomed.guard().desk.balancers
+        doomed.api.kill(doomed.container)
+        doomed.api.wait(doomed.container)
+        with pytest.raises(BalancerError):
+            balancer.counts()
+        doomed.api.remove_container(doomed.container)
+        with pytest.raises(BalancerError, match=doomed.container):
+            balancer.check({doomed.main: b""})
