@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from autograder.bench import room
@@ -9,6 +11,8 @@ from autograder.bench import room
 
 @pytest.mark.slow
 def test_the_control_room_is_cheaper_than_the_traffic_it_shows() -> None:
+    if "coverage" in sys.modules:
+        pytest.skip("every line of the kernel is counted, and none of the stack's")
     found = room.measure(lambda _: None, seconds=4.0, checks=1)
     # A quiet machine shows 4 % of a core, traffic included; a ratio is the same on a busy one.
     assert found["kernel_core"] < found["stack_core"] / 2, found
