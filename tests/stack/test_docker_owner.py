@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -143,12 +144,23 @@ remove_strays(api)
 @pytest.mark.docker
 def test_a_stray_that_docker_holds_on_to_keeps_nobody_from_working(api: Any) -> None:
     key = os.urandom(4).hex()
-    labels = {**owner_labels(key), "manyhands.boot": "before the reboot"}
-    network = api.create_network(f"manyhands-{key}-wire", labels=labels)["Id"]
+    code = """
+import json, sys
+from autograder.stack.docker_owner import owner_labels
+print(json.dumps(owner_labels(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+    # It lives until the network is held on to: tests beside this one remove strays, too.
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    network = api.create_network(f"manyhands-{key}-wire", labels=json.loads(owner.stdout.readline()))["Id"]
     host = api.create_host_config(network_mode=network)
     holder = api.create_container(ensure_image(api), ["sleep", "infinity"], host_config=host)["Id"]
     try:
         api.start(holder)
+        owner.communicate("")
         remove_strays(api)
         assert belongings(api, key) == [f"manyhands-{key}-wire"]
     finally:
