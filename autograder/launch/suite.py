@@ -13,7 +13,8 @@ from autograder.launch.places import ROOT, only_in_a_clone
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# In another order each time. The seed of the order is not that of chances: it would be the same for each worker.
+# In another order each time. The seed of the order is not that of chances: it would be the same for each worker. Of all
+# tests only when asked: in some orders those that have to follow each other come last, and two processors wait for one.
 _SHUFFLED = ["-p", "randomly", "--randomly-dont-reset-seed"]
 PARTS: dict[str, list[list[str]]] = {
     "lint": [
@@ -23,7 +24,7 @@ PARTS: dict[str, list[list[str]]] = {
         ["deptry", "."],  # dependencies nobody names, or nobody uses
     ],
     "types": [["mypy", "--strict", "autograder"]],
-    "unit": [["pytest", "-n", "auto", "--dist", "loadgroup", "--durations", "30", *_SHUFFLED]],
+    "unit": [["pytest", "-n", "auto", "--dist", "loadgroup", "--durations", "30"]],
 }
 UNITS = ROOT / "tests" / "units.txt"
 # Data are written where the tests run; what is told is also kept, for tools and for a browser.
@@ -58,7 +59,7 @@ def run(
         coverage: measure which lines and branches of `autograder/` ran, and fail below what `pyproject.toml` asks for.
     """
     only_in_a_clone("test")
-    given = [word for word in arguments if word != "--"] + (units() if unit else [])
+    given = [word for word in arguments if word != "--"] + ([*_SHUFFLED, *units()] if unit else [])
     parts = [only] if only else ["unit"] if given or coverage else list(PARTS)
     worst, said, began = 0, [], time.monotonic()
     # pytest-xdist counts cores that are real; the tests wait for processes half of their time, so begin one more
