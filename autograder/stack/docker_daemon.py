@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SOCKET = Path("/var/run/docker.sock")
+_SOCKET_SCHEMES = ("unix://", "http+unix://")
 _SECONDS = 60
 _CONNECTIONS = 32
 _CONFLICT = 409
@@ -38,7 +39,11 @@ def connect() -> Any:
         options = docker.utils.kwargs_from_env()
         where = options.setdefault("base_url", _default_address())
         _knock(where)
-        return docker.APIClient(version="auto", timeout=_SECONDS, max_pool_size=_CONNECTIONS, **options)
+        client = docker.APIClient(version="auto", timeout=_SECONDS, max_pool_size=_CONNECTIONS, **options)
+        # No proxy stands before a socket file, and requests reads all variables anew for each request: one that another
+        # thread changes meanwhile ends the request (KeyError).
+        client.trust_env = not where.startswith(_SOCKET_SCHEMES)
+        return client
     except PermissionError as error:
         raise EngineError(
             "you may not talk to the Docker daemon",

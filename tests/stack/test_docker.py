@@ -273,6 +273,16 @@ def test_a_stack_that_is_too_big_is_refused() -> None:
         Plan(Stack("big", TWO.balancers, servers), "x", "image", 0)
 
 
+def test_no_variable_of_a_proxy_is_read_before_a_socket(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be read anew for each request, while other threads change the environment."""
+
+    def read(*_: object, **__: object) -> None:
+        raise KeyError("another thread has just taken it away")
+
+    monkeypatch.setattr("requests.sessions.get_environ_proxies", read)
+    assert api.ping()
+
+
 def test_no_daemon_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with pytest.raises(EngineError, match="no Docker daemon answers") as caught:
