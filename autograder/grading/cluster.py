@@ -189,8 +189,10 @@ class _Cluster:
         """What became of a task, or None when it is to be tried again."""
         from distributed import KilledWorker
 
-        if future.status in ("cancelled", "lost"):
-            raise _gone(self._address, f"a task is {future.status}")
+        if future.status == "cancelled":
+            raise _gone(self._address, "a task is cancelled")
+        if future.status == "lost":
+            return None  # its worker went when it had judged, before the answer was fetched
         error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
             return index, OursError("the workers that judged it died each time", why="perhaps too little memory")

@@ -40,7 +40,11 @@ class DaskCluster:
         number = len(self.workers)
         options = ["--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(self._folder)]
         self.workers.append(self._start(f"worker{number}", "worker", self.address, *options, **environment))
-        wait_until(lambda: b"Registered to" in (self._folder / f"worker{number}.log").read_bytes())
+        wait_until(lambda: "Registered to" in self.log(f"worker{number}"))
+
+    def log(self, who: str) -> str:
+        """What the scheduler or ``worker0`` … wrote so far."""
+        return (self._folder / f"{who}.log").read_text()
 
     def end(self) -> None:
         """Kill what still runs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from autograder.grading.settings import Places
 from autograder.grading.worker import made_of
 from tests.grading import judges
 from tests.grading.course import LAB, config, hand_in, scores
-from tests.grading.dask_cluster import DaskCluster, dask_cluster
+from tests.grading.dask_cluster import DaskCluster, dask_cluster, wait_until
 
 pytestmark = pytest.mark.usefixtures("same_folder")
 
@@ -62,6 +63,33 @@ def test_the_records_are_the_same_bytes_whoever_judges(places: Places, tmp_path:
     assert tree(one.records) == tree(four.records) == tree(many.records)
     assert tree(one.records.with_name("evidence")) != tree(four.records.with_name("evidence"))
     assert scores(one) == scores(four) == scores(many)
+
+
+def test_answers_that_died_with_their_worker_are_judged_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged, told that it is, and gone before anybody fetched the answer."""
+    diary = tmp_path / "diary"
+    diary.touch()
+    monkeypatch.setenv(judges.DIARY, str(diary))
+    texts = [f"good {number}" for number in range(4)]
+
+    def load(index: int) -> Task:
+        return Task(LAB, {"conf/nginx.conf": texts[index].encode()}, 1)
+
+    with dask_cluster(tmp_path / "dask", 2) as cluster, ThreadPoolExecutor(1) as aside:
+        results = judge_all(len(texts), load, cluster.address, judges.by_word, [LAB], print)
+        judged = [next(results)]
+        wait_until(lambda: len(diary.read_text().splitlines()) == len(texts))  # all are under way from the first
+        for worker in cluster.workers:
+            worker.kill()
+        wait_until(lambda: cluster.log("scheduler").count("Remove worker") == len(cluster.workers))
+        started = aside.submit(cluster.add_worker)
+        judged += results
+        started.result()
+    assert sorted(index for index, _ in judged) == list(range(len(texts)))
+    assert [result for _, result in judged if isinstance(result, Exception)] == []
+    assert len(diary.read_text().splitlines()) > len(texts)
 
 
 def test_workers_that_cannot_judge_or_are_of_another_version(tmp_path: Path) -> None:
