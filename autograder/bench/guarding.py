@@ -219,11 +219,21 @@ class _Processors:
 def _all(
     left: Sequence[tuple[bool, int]], seed: int, jobs: int, *, kill: bool
 ) -> Iterator[tuple[tuple[bool, int], Played | Exception]]:
+    """Play them in rounds, each of which has new processes: what an old one has gathered must not slow the guard.
+
+    A pool that replaces its processes one by one sometimes waits for ever in CPython 3.11 (gh-115634).
+    """
+    size = jobs * _TASKS_A_PROCESS
+    for begin in range(0, len(left), size):
+        yield from _round(left[begin : begin + size], seed, jobs, kill=kill)
+
+
+def _round(
+    left: Sequence[tuple[bool, int]], seed: int, jobs: int, *, kill: bool
+) -> Iterator[tuple[tuple[bool, int], Played | Exception]]:
     """Play them, each in one of some processes; whatever went wrong comes in place of what was played."""
-    if not left:
-        return
     method, processors = multiprocessing.get_context("spawn"), _Processors()
-    with ProcessPoolExecutor(jobs, method, end_with, (os.getpid(),), max_tasks_per_child=_TASKS_A_PROCESS) as pool:
+    with ProcessPoolExecutor(jobs, method, end_with, (os.getpid(),)) as pool:
         waiting = iter(left)
         under_way: dict[Future[Played], tuple[bool, int]] = {}
         looked, more = time.monotonic(), True
