@@ -164,9 +164,11 @@ class Visitor:
         return printed
 
     async def close(self) -> None:
-        """Close the browser."""
+        """Close the browser: all its connections are closed then, and not when their garbage is collected."""
         if self._socket is not None:
             self._socket.close()
+            while await self._socket.read_message() is not None:
+                pass  # what the kernel still says, until it hangs up, too; for five seconds at most
         await self.browser.aclose()
 
     async def _room(self, method: str, path: str, told: Any = None) -> Any:
