@@ -107,7 +107,7 @@ def _people(
     lines: dict[str, int] = {}
     for line, row in enumerate(rows, 2):
         values = {name: _own(row[column]) if column < len(row) else "" for name, column in columns.items()}
-        if not values["id"] or "Points Possible" in (row[0] if row else ""):
+        if not values["id"] or "Points Possible" in row[0]:
             continue  # an empty line, or one that Canvas writes about assignments
         if values["id"] in lines:
             raise ManyHandsError(

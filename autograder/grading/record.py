@@ -111,9 +111,12 @@ class Record:
         seen = _by_check(evidence)
         verdicts = []
         for row in data["verdicts"]:
-            told = seen.get(row["check"]) or Verdict(row["check"], Outcome(row["outcome"]), 0.0, 0.0, _GONE)
-            told = replace(
-                told, outcome=Outcome(row["outcome"]), points=float(row["points"]), max_points=float(row["max_points"])
+            outcome, points, most = Outcome(row["outcome"]), float(row["points"]), float(row["max_points"])
+            told = seen.get(row["check"])
+            told = (
+                replace(told, outcome=outcome, points=points, max_points=most)
+                if told
+                else Verdict(row["check"], outcome, points, most, _GONE)
             )
             verdicts.append(sound(told))
         versions = tuple(str(row["version"]) for row in data["verdicts"])

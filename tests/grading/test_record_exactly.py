@@ -188,3 +188,11 @@ def test_a_record_without_checks_that_are_numbers_is_not_written(tmp_path: Path)
     with pytest.raises(ValueError, match="JSON compliant"):
         save_record(tmp_path / "records", worse)
     assert load_record(tmp_path / "records", KEY) is None
+
+
+def test_a_record_that_cannot_be_written_moves_no_earlier_one(tmp_path: Path) -> None:
+    path = save_record(tmp_path / "records", made(GOOD))
+    with pytest.raises(ValueError, match="JSON compliant"):
+        save_record(tmp_path / "records", replace(made(GOOD), verdicts=(replace(GOOD, points=float("nan")),)))
+    assert not (path.parent / "before").exists()
+    assert load_record(tmp_path / "records", KEY) == made(GOOD)

@@ -45,6 +45,8 @@ def told(error: ManyHandsError) -> tuple[str, str, str, str]:
             ("\x1b[31m=x", "'=x"),
             ("\u00a0=x", "'=x"),
             ("\u3000 +1", "'+1"),
+            (" \tx", "'x"),
+            ("X=1", "X=1"),
         ),
     ],
 )
@@ -123,6 +125,11 @@ def test_a_cell_may_hold_a_line_end(tmp_path: Path) -> None:
 
 def test_the_separator_is_the_one_that_the_first_line_has_most_of(tmp_path: Path) -> None:
     assert roster(tmp_path, "id;name;Section, old\nzoe;Å, Zoë;1\nbo;B,o;2\n").find("zoe") == Person("zoe", "Å, Zoë")
+
+
+def test_what_later_lines_are_full_of_separates_nothing(tmp_path: Path) -> None:
+    found = roster(tmp_path, "id;name\nzoe;a,b,c,d,e,f\nbo;B\n")
+    assert [person.name for name in ("zoe", "bo") if (person := found.find(name))] == ["a,b,c,d,e,f", "B"]
 
 
 def test_refusals_name_place_reason_and_remedy(tmp_path: Path) -> None:
