@@ -28,8 +28,10 @@ PARTS: dict[str, list[list[str]]] = {
 }
 UNITS = ROOT / "tests" / "units.txt"
 # Data are written where the tests run; what is told is also kept, for tools and for a browser.
+_BEGIN = [["coverage", "erase"], ["tests.measured.marks", "begin"]]
 _MEASURE = ["coverage", "run", "-m"]
-_COMBINE = ["coverage", "combine", "--quiet"]
+_IN_SANDBOXES = ["-p", "tests.measured.plugin"]
+_COMBINE = [["tests.measured.marks", "end"], ["coverage", "combine", "--quiet"]]
 _TELL = [["coverage", "json", "--quiet"], ["coverage", "html", "--quiet"], ["coverage", "report"]]
 _NO_FLOOR = ["--fail-under", "0"]
 """Of a part of the tests nobody can ask how much they cover."""
@@ -70,7 +72,7 @@ def run(
         commands = [[*words, *given] for words in PARTS[part]] if part == "unit" else PARTS[part]
         if coverage and part == "unit":
             told = [[*words, *_NO_FLOOR] for words in _TELL] if given else _TELL
-            commands = [["coverage", "erase"], *([*_MEASURE, *words] for words in commands), _COMBINE, *told]
+            commands = [*_BEGIN, *([*_MEASURE, *words, *_IN_SANDBOXES] for words in commands), *_COMBINE, *told]
         for command in commands:
             show(f"— {' '.join(_short(command))}")
             ran = subprocess.run([sys.executable, "-P", "-m", *command], cwd=ROOT, env=environment, check=False)
