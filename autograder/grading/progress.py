@@ -72,7 +72,7 @@ def in_words(seconds: float | None) -> str:
         return "a few seconds left"
     if seconds < 55:
         return f"about {round(seconds / 10) * 10} s left"
-    minutes = max(1, round(seconds / 60))
+    minutes = round(seconds / 60)
     if minutes < 60:
         return f"about {minutes} min left"
     return f"about {minutes // 60} h {minutes % 60 // 10 * 10} min left"
