@@ -9,6 +9,7 @@ from autograder.mistakes.haproxy_example import haproxy
 from autograder.mistakes.haproxy_keys import constant, hash_sample, many_sites
 from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookAlike, Mistake, finding, nginx
 from autograder.mistakes.nginx_config import plain
+from autograder.mistakes.nginx_keys import hashed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from autograder.mistakes.nginx_config import NginxConfig, Upstream
 
 CONSTANT = frozenset(
-    ("scheme", "request_method", "server_port", "server_addr", "server_protocol", "hostname", "nginx_version", "pid")
+    (
+        *("scheme", "request_method", "server_port", "server_addr", "server_protocol", "protocol", "hostname"),
+        *("nginx_version", "pid", "proxy_host", "proxy_port"),
+    )
 )
 """Variables with one value, or nearly, whatever the clients do."""
 SITE = frozenset(("host", "http_host", "server_name"))
@@ -30,23 +34,26 @@ MANY_NAMES = 20
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """Hash keys made of constants only."""
     del capacity  # One key is one server, whatever the machine.
-    for upstream in config.upstreams:
-        if not upstream.used or upstream.method is None or upstream.method.name != "hash" or len(upstream.serving) < 2:
-            continue
-        constant = CONSTANT if _many_sites(config, upstream) else CONSTANT | SITE
-        words = (upstream.method.word, *upstream.method.args[:1])
+    for one in hashed(config):
+        constant = CONSTANT if _many_sites(config, one.upstream) else CONSTANT | SITE
         # An empty key is no mistake: nginx falls back to round robin (measured: NX-06).
-        if len(words) == 2 and words[1].text and upstream.key <= constant:
+        names = one.key.names if _has_names(config, one.upstream) else one.key.names - {"server_name"}
+        if not one.key.several and names <= constant and (names or one.key.literal):
             message = (
-                f"The key {plain(words[1].text)} is the same for nearly every request, "
+                f"The key {plain(one.written)} is the same for nearly every request, "
                 "so this line sends nearly all of them to one server."
             )
-            yield finding(MISTAKE.slug, upstream.name, words, message, MISTAKE.mend)
+            yield finding(MISTAKE.slug, one.upstream.name, one.words, message, MISTAKE.mend)
 
 
 def _many_sites(config: NginxConfig, upstream: Upstream) -> bool:
     names = {name for p in config.passes_to(upstream) for name in p.server_names}
     return len(names) >= MANY_NAMES or any(name.startswith(("~", ".")) or "*" in name for name in names)
+
+
+def _has_names(config: NginxConfig, upstream: Upstream) -> bool:
+    """Whether ``$server_name`` has a value where requests for a pool come in."""
+    return any(name for p in config.passes_to(upstream) for name in p.server_names)
 
 
 _THREE = "server app1:8080;\nserver app2:8080;\nserver app3:8080;"
@@ -105,6 +112,22 @@ MISTAKE = Mistake(
         ),
         Example("literal", nginx("hash shop;\n" + _THREE), guilty="hash shop", share={"many": {ANY_ONE: 1.0}}),
         Example(
+            "handed-on",
+            nginx(
+                'hash "$shard";\n' + _THREE,
+                http="map $cookie_session $shard { default $place; }",
+                server="set $place ${scheme}-shop;",
+            ),
+            guilty='hash "$shard"',
+            share={"many": {ANY_ONE: 1.0}, "office": {ANY_ONE: 1.0}},
+        ),
+        Example(
+            "pool-itself",
+            nginx("hash $proxy_host;\n" + _THREE),
+            guilty="hash $proxy_host",
+            share={"many": {ANY_ONE: 1.0}},
+        ),
+        Example(
             "survivor",
             nginx("zone shop 64k;\nhash $host;\n" + _THREE),
             guilty="hash $host",
@@ -149,6 +172,30 @@ MISTAKE = Mistake(
             "any-site",
             nginx("hash $host;\n" + _THREE, server="server_name *.shops.example;"),
             "a site for each tenant",
+        ),
+        LookAlike(
+            "no-name",
+            nginx("hash $server_name;\n" + _THREE),
+            "a site without a name leaves the key empty, and nginx deals in turn",
+            share={"many": _EVEN},
+        ),
+        LookAlike(
+            "handed-on",
+            nginx(
+                "hash $who;\n" + _THREE,
+                http='map $http_x_user $who { "" $request_id; default $http_x_user; }',
+            ),
+            "the map hands on what differs",
+            share={"many": _EVEN, "office": _EVEN},
+        ),
+        LookAlike(
+            "captured",
+            nginx(
+                "hash $item;\n" + _THREE,
+                "proxy_pass http://shop;",
+                server='set $item ""; if ($uri ~ "^/item/(?<item>[0-9]+)") { set $seen 1; }',
+            ),
+            "the name is given another value by a pattern",
         ),
         LookAlike("comment", nginx("# hash $host;\n" + _THREE), "a comment", share={"many": _EVEN}),
         LookAlike(

@@ -21,8 +21,8 @@ from autograder.mistakes.mistake import (
     finding,
     nginx,
 )
-from autograder.mistakes.nginx_choices import choices
 from autograder.mistakes.nginx_config import plain
+from autograder.mistakes.nginx_keys import hashed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,32 +35,24 @@ if TYPE_CHECKING:
 
 _FEW = re.compile(
     r"http_(user_agent|accept(_\w+)?|connection|upgrade|sec_\w+|dnt|cache_control|content_type)|content_type|is_args|https"
-    r"|ssl_(protocol|cipher|curve)|geoip2?_\w*(country|continent)\w*|cookie_(lang|language|locale|currency|country|theme)"
+    r"|ssl_(protocol|cipher|curve|sigalg|early_data|session_reused|client_verify|alpn_protocol|preread_protocol)|http[23]"
+    r"|pipe|limit_(conn|req)_status|upstream_cache_status|invalid_referer|(ancient|modern)_browser|msie"
+    r"|(time|date)_(local|gmt|iso8601)|geoip2?_\w*(country|continent)\w*|cookie_(lang|language|locale|currency|country|theme)"
 )
 """Variables of which most clients have the same value, or one of a few."""
-ENOUGH = 20
-"""With this many values or more a hash begins to spread."""
 
 
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """Hash keys made of variables with few values, by their nature or because a ``map`` gives them few."""
     del capacity  # A key that nobody else has is one server, whatever the machine.
-    known = choices(config)
-    for upstream in config.upstreams:
-        method = upstream.method
-        if not upstream.used or method is None or len(upstream.serving) < 2:
-            continue
-        few = {name for name in upstream.key if _FEW.fullmatch(name)}
-        for name in upstream.key & known.keys():
-            values = {entry.value.text for choice in known[name] for entry in choice.entries}
-            if len(values) < ENOUGH and not any("$" in value for value in values):
-                few.add(name)
-        if few and upstream.key <= few | CONSTANT | SITE:
+    for one in hashed(config):
+        few = {name for name in one.key.names if _FEW.fullmatch(name)}
+        if (few or one.key.several) and one.key.names <= few | CONSTANT | SITE:
             message = (
-                f"The key {plain(method.args[0].text)} has only a few values, or one that most clients share, so this "
-                "line sends all requests with the same value to one server."
+                f"The key {plain(one.written)} has only a few values, or one that most clients share, so this line "
+                "sends all requests with the same value to one server."
             )
-            yield finding(MISTAKE.slug, upstream.name, (method.word, method.args[0]), message, MISTAKE.mend)
+            yield finding(MISTAKE.slug, one.upstream.name, one.words, message, MISTAKE.mend)
 
 
 _FEW_HEADERS = re.compile(

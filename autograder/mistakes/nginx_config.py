@@ -217,6 +217,10 @@ class NginxConfig:
         """All statements with one of these directives, wherever they stand; one directive after the other."""
         return tuple(s for name in names for s in self._by_name.get(name, ()))
 
+    def every(self) -> Iterator[Statement]:
+        """All statements, in the order in which they are written."""
+        return walk(self.statements)
+
     @functools.cached_property
     def _by_name(self) -> dict[str, list[Statement]]:
         found: dict[str, list[Statement]] = {}

@@ -18,7 +18,8 @@ from autograder.mistakes.mistake import (
     nginx,
 )
 from autograder.mistakes.nginx_choices import routing
-from autograder.mistakes.nginx_config import plain, variables
+from autograder.mistakes.nginx_config import plain
+from autograder.mistakes.nginx_keys import followed, made_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +32,15 @@ if TYPE_CHECKING:
 def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding]:
     """``split_clients`` over a constant, where a line sends requests by its variable."""
     del capacity  # All in one part is too much for any machine.
+    known = followed(config) if config.settings("split_clients") else {}
     for choice, lines in ((choice, lines) for all_of_it, lines in routing(config) for choice in all_of_it):
         if choice.kind != "split_clients" or choice.source is None or len(choice.entries) < 2:
             continue
         names = {name for line in lines for name in line.server_names}
         many = any(name.startswith(("~", ".")) or "*" in name for name in names)
         constant = CONSTANT if many or len(names) > len(choice.entries) * 5 else CONSTANT | SITE
-        if variables(choice.source.text) <= constant:
+        key = made_of(choice.source.text, known)
+        if key.names <= constant and not key.several:
             message = (
                 f"The key {plain(choice.source.text)} is the same for nearly every request, so this line puts nearly "
                 "all of them into one of its parts."
@@ -85,8 +88,20 @@ MISTAKE = Mistake(
             guilty='split_clients "${scheme}:$server_port"',
             share={"many": {ANY_ONE: 1.0}},
         ),
+        Example(
+            "handed-on",
+            _split("$site", "set $site $host;"),
+            guilty='split_clients "$site"',
+            share={"many": {ANY_ONE: 1.0}},
+        ),
     ),
     look_alikes=(
+        LookAlike(
+            "per-request-handed-on",
+            _split("$who", "set $who $request_id;"),
+            "the variable has the request's id",
+            share={"many": EVEN},
+        ),
         LookAlike("per-request", _split("$request_id"), "each request has an id", share={"many": EVEN, "office": EVEN}),
         LookAlike("per-client", _split("$remote_addr"), "each client stays in its part", share={"many": EVEN}),
         LookAlike("many-sites", _split("$host", "server_name *.shops.example;"), "a site for each tenant"),

@@ -13,6 +13,7 @@ from autograder.mistakes.catalogue import find_mistakes, mistakes
 from autograder.mistakes.finding import Finding
 from autograder.mistakes.mistake import MAX_QUOTE
 from autograder.mistakes.nginx_config import read_nginx, split_port
+from autograder.mistakes.nginx_keys import Key, hashed
 from autograder.stack.proxies.nginx_syntax import MAX_BYTES, MAX_DEPTH, UnreadableError, read_statements
 
 if TYPE_CHECKING:
@@ -255,3 +256,43 @@ def test_a_large_config_is_read_in_the_time_of_its_length(http: str) -> None:
     begin = time.process_time()
     find(f"events {{}} http {{ {http} }}")
     assert time.process_time() - begin < 8
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "names", "literal", "several"),
+    [
+        ("", "$uri", {"uri"}, False, False),
+        ("", "shop-${uri}", {"uri"}, True, False),
+        ("set $k $host;", "$k", {"host"}, False, False),
+        ("set $a $b; set $b ${scheme}x;", "$a", {"scheme"}, True, False),
+        ("set $args $args&n=1;", "$args", {"args"}, True, False),
+        ("set $a $b; set $b $a;", "$a", set(), False, False),
+        ("set $k one; if ($arg_x) { set $k two; }", "$k", set(), True, True),
+        ("set $k one; auth_request_set $k $upstream_http_x;", "$k", {"k"}, False, False),
+        ("set $k one; set_by_lua_block $k { return 1 }", "$k", {"k"}, False, False),
+        ("set $k one; rewrite ^/(?<k>.*)$ /x;", "$k", {"k"}, False, False),
+        ("}} map $uri $k { default $host; } server {{", "$k", {"host"}, False, False),
+        ("}} map $uri $k { default $host; /a x; } server {{", "$k", {"host"}, True, True),
+        ("}} map $uri $k { /a x; } server {{", "$k", set(), True, True),
+        ("}} split_clients $uri $k { 50% a; * b; } server {{", "$k", set(), True, True),
+        ("}} map $uri $k { " + "".join(f"/{n} s{n}; " for n in range(20)) + "} server {{", "$k", {"k"}, False, False),
+    ],
+)
+def test_a_key_is_followed_to_what_it_is_made_of(
+    given: str, key: str, names: set[str], literal: bool, several: bool
+) -> None:
+    given = given.replace("}}", "}").replace("{{", "{")
+    pool = f"upstream shop {{ hash {key}; server app1:8080; server app2:8080; }}\n"
+    text = f"events {{}}\nhttp {{\n{pool}server {{ listen 80; {given} location / {{ proxy_pass http://shop; }} }} }}\n"
+    (found,) = hashed(read_nginx({"nginx.conf": text.encode()}, "nginx.conf"))
+    assert found.key == Key(frozenset(names), literal, several)
+
+
+def test_maps_that_hand_on_to_maps_are_followed_once_each() -> None:
+    # By every way through them there would be more steps than anybody can wait for: 18 to the 200th.
+    maps = "".join(
+        f"map $uri $m{n} {{ default a$m{n + 1}; {' '.join(f'/{k} {k}$m{n + 1};' for k in range(17))} }}\n"
+        for n in range(200)
+    )
+    pool = "map $uri $m200 { default end; } upstream shop { hash $m0; server app1:80; server app2:80; }\n"
+    assert {finding.mistake for finding in find(whole(maps + pool))} == {"hash-of-few-values"}
