@@ -80,13 +80,24 @@ def test_a_grade_that_was_kept_while_others_were_judged_keeps_its_record(tmp_pat
     assert written_record(places, "a-lab", "ann") == stories[2]
 
 
+def test_a_record_by_another_engine_is_not_the_grade_s(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    write_note(places, judged(10, peak=1.0), SUBMISSION)
+    again, other = judged(11, peak=1.0), replace(judged(12, peak=1.0), key=replace(KEY, engine="docker"))
+    for record in (again, other):
+        save_record(places.records, record)
+    assert written_record(places, "a-lab", "ann") == again
+
+
 def test_without_the_time_it_is_the_last_one_with_those_points(tmp_path: Path) -> None:
     places = Places(tmp_path)
-    stories = [judged(10, peak=1.0), judged(11, peak=2.0), judged(12, peak=1.0), judged(13, peak=3.0)]
+    stories = [judged(10 + hour, peak=points) for hour, points in enumerate([1.0, 2.0, 1.0, 2.0, 1.0, 3.0])]
     for record in stories:
         save_record(places.records, record)
     write_note(places, replace(stories[0], judged_at="2026-02-01T00:00:00+00:00"), SUBMISSION)
-    assert written_record(places, "a-lab", "ann") == stories[2]
+    assert written_record(places, "a-lab", "ann") == stories[4]
+    write_note(places, replace(stories[5], judged_at="2026-02-01T00:00:00+00:00"), SUBMISSION)
+    assert written_record(places, "a-lab", "ann") == stories[5]
     write_note(places, judged(10, peak=4.0), SUBMISSION)
     assert written_record(places, "a-lab", "ann") is None
 
