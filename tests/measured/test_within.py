@@ -56,7 +56,7 @@ def test_a_keeper_its_servers_and_its_calls_are_measured_also_when_they_are_kill
     crowd = population("office")
     assert send(running, crowd, crowd.browse(20)).failed == 0
     running.kill("app1")
-    wait_until(lambda: ran(marked, "stack/shop.py", shop.Shop._answer), 20)
+    assert wait_until(lambda: ran(marked, "stack/shop.py", shop.Shop._answer), 20)
     assert ran(marked, "traffic/load.py", load.run)
     running.close()
     assert ran(marked, "stack/keeper.py", keeper.Keeper.kill)
