@@ -18,6 +18,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as of_hypothesis
 
 from autograder.launch.suite import units
+from tests.order import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -49,7 +50,9 @@ sys.addaudithook(_refuse_program)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One file for a run and its workers, which inherit its name, to take turns with."""
+    """One file for a run and its workers, which inherit its name, to take turns with; and our own order of tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
     if not hasattr(config, "workerinput"):
         descriptor, os.environ[_TURN] = tempfile.mkstemp(prefix="many-hands-tests-", suffix=".lock")
         os.close(descriptor)
@@ -61,14 +64,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         Path(os.environ.pop(_TURN)).unlink(missing_ok=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts containers stays together on few workers: making them is most of what it costs."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Say which group each test is in, before pytest-xdist asks; and, last of all, which comes first.
+
+    What starts containers stays with its module on one worker: making them is most of what it costs.
+    """
     quick = {ROOT / path for path in units()}
     for item in items:
         if item.path in quick:
             item.add_marker("unit")
         if item.get_closest_marker("docker") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("docker"))
+            item.add_marker(pytest.mark.xdist_group(f"docker-{item.path.stem}"))
+    answer = yield
+    items[:] = in_turn(items)
+    return answer
 
 
 @pytest.hookimpl(wrapper=True)

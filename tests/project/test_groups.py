@@ -1,4 +1,7 @@
-"""Tests that belong together stay on one worker: with pytest 9.2 and xdist 3.8 they did so no more, silently."""
+"""Tests that belong together stay on one worker, and long groups begin first, in whatever order the others come.
+
+With pytest 9.2 and xdist 3.8 there were no groups any more, silently; one that is named after xdist's hook ran is none.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+ROOT = Path(__file__).parents[2]
 GROUP = """
 import os
 import pytest
@@ -19,12 +25,76 @@ def test_where(number):
 """
 
 
+# A module of many: each test notes where it ran.
+MODULE = """
+import os
+import pytest
+
+pytestmark = [MARKS]
+
+@pytest.mark.parametrize("number", range(COUNT))
+def test_it(number):
+    with open("ran", "a") as file:
+        file.write("NAME " + os.environ["PYTEST_XDIST_WORKER"] + "\\n")
+"""
+MACHINE, PROGRAMS = 'pytest.mark.xdist_group("machine")', 'pytest.mark.xdist_group("programs")'
+MODULES = {
+    **{f"a{number}": ("", 12) for number in range(4)},
+    "boxes": ("pytest.mark.docker", 6),
+    "b": ("", 12),
+    "crates": ("pytest.mark.docker", 6),
+    "rooms": (f"{MACHINE}, pytest.mark.docker", 6),
+    "programs": (f"{PROGRAMS}, pytest.mark.docker", 6),
+    "ours": (PROGRAMS, 2),
+    "set_up": ('pytest.mark.xdist_group("set-up")', 6),
+    "window": (f"{MACHINE}, pytest.mark.jupyterlab", 4),
+}
+"""In the order of their names the long groups come last, and containers before them."""
+
+
+def run(folder: Path, *words: str) -> None:
+    without = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COVERAGE_"))}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", *words]
+    done = subprocess.run(command, cwd=folder, env=without, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_group_runs_on_one_worker(tmp_path: Path) -> None:
     (tmp_path / "test_group.py").write_text(GROUP)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    without = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
-    subprocess.run(command, cwd=tmp_path, env=without, check=True, capture_output=True)
+    run(tmp_path)
     workers = (tmp_path / "workers").read_text().split()
     assert len(workers) == 8
     assert len(set(workers)) == 1
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Modules as ours are, with our hook that puts tests in order."""
+    for name, (marks, count) in MODULES.items():
+        module = MODULE.replace("MARKS", marks).replace("COUNT", str(count)).replace("NAME", name)
+        (tmp_path / f"test_{name}.py").write_text(module)
+    hooks = "pytest_collection_modifyitems, pytest_configure, pytest_unconfigure"
+    (tmp_path / "conftest.py").write_text(f"from tests.conftest import {hooks}\n")
+    settings = f"pythonpath = {ROOT}\naddopts = --import-mode=importlib\nmarkers =\n  docker\n  jupyterlab\n  unit\n"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\n{settings}")
+    return tmp_path
+
+
+@pytest.mark.parametrize("order", ["no:randomly", "1", "2"])
+def test_long_groups_begin_first_and_containers_wait_for_jupyterlab(project: Path, order: str) -> None:
+    run(project, *(["-p", order] if order == "no:randomly" else ["-p", "randomly", f"--randomly-seed={order}"]))
+    ran = [line.split() for line in (project / "ran").read_text().splitlines()]
+    assert sorted(name for name, _ in ran) == sorted(name for name, (_, count) in MODULES.items() for _ in range(count))
+    by_worker: dict[str, list[str]] = {}
+    for name, worker in ran:
+        by_worker.setdefault(worker, []).append(name)
+    first, second = sorted(by_worker.values(), key=lambda names: names[0] != "window")
+    assert first[:10] == ["window"] * 4 + ["rooms"] * 6  # one group, which is the longest; JupyterLab before containers
+    assert second[:6] == ["set_up"] * 6
+    loose = [name for name, _ in ran if name not in ("window", "rooms", "set_up")]
+    containers = [name for name in loose if name in ("boxes", "crates", "ours", "programs")]
+    assert not {"boxes", "crates", "ours", "programs"} & {*loose[:16]}  # of 60 without, a third comes first
+    assert containers[0] in ("ours", "programs")  # the longest of those that need them
+    for module in ("boxes", "crates", "programs"):
+        assert len({worker for name, worker in ran if name == module}) == 1
