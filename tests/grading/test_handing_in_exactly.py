@@ -335,7 +335,9 @@ def test_what_cannot_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
 # --- at the wrong place ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["nginx.conf", "Nginx.CONF ", "nginx.conf.txt", "deep/er/ NGINX.conf .TXT "])
+@pytest.mark.parametrize(
+    "name", ["nginx.conf", "Nginx.CONF ", "nginx.conf.txt", "deep/er/ NGINX.conf .TXT ", "conf/inner/nginx.conf.txt"]
+)
 def test_a_file_that_can_only_be_the_one_is_moved(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(b"mine")
