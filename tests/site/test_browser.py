@@ -89,10 +89,15 @@ def tab(window: Tab, address: str) -> Tab:
 OPEN = "document.querySelectorAll('details').forEach((each) => { each.open = true })"
 
 
+DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Ends when the page has been drawn anew, and its scripts have been told of every size that changed."""
+
+
 def look(tab: Tab, size: tuple[int, int], scheme: Scheme) -> None:
-    """See what is shown on a screen of that size, in that scheme."""
+    """See what is shown on a screen of that size, in that scheme, when the page has settled."""
     tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     tab.set_viewport_size({"width": size[0], "height": size[1]})
+    tab.evaluate(DRAWN)
 
 
 def assert_scheme(tab: Tab, scheme: Scheme) -> None:
@@ -130,6 +135,20 @@ def test_no_barriers_in_what_is_around_an_article(tab: Tab, address: str, name: 
     assert barriers(tab) == []
     look(tab, NARROW, "light")
     assert barriers(tab) == []
+
+
+def test_a_keyboard_reaches_wide_code_where_there_is_no_mouse(browser: Browser, address: str) -> None:
+    with browser.new_context(reduced_motion="reduce", has_touch=True, is_mobile=True) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        tab = context.new_page()
+        look(tab, NARROW, "light")
+        visit(tab, f"{address}/authors/labs.html")
+        tab.evaluate(OPEN)
+        assert not tab.evaluate("matchMedia('(hover)').matches")
+        assert tab.evaluate("[...document.querySelectorAll('code')].some((one) => one.scrollWidth > one.clientWidth)")
+        assert barriers(tab, within=ARTICLE, rules=LAYOUT) == []
+        look(tab, NARROW[::-1], "light")
+        assert barriers(tab, within=ARTICLE, rules=LAYOUT) == []
 
 
 @pytest.fixture(scope="module")

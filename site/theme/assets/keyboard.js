@@ -15,3 +15,11 @@ for (const label of document.querySelectorAll("label.md-header__button[for]")) {
     label.click();
   });
 }
+
+// The theme lets a keyboard reach code that is too wide only where there is a mouse. A tablet may have a keyboard alone.
+if (!matchMedia("(hover)").matches) {
+  for (const code of document.querySelectorAll("article pre > code[tabindex]")) {
+    const restore = () => code.hasAttribute("tabindex") || code.setAttribute("tabindex", "0");
+    new MutationObserver(restore).observe(code, { attributeFilter: ["tabindex"] });
+  }
+}
