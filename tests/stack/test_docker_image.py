@@ -13,6 +13,7 @@ import pytest
 from autograder.stack import docker_image
 from autograder.stack.docker_daemon import connect
 from autograder.stack.docker_image import BASE, ensure_image, node_files
+from autograder.stack.docker_owner import one_at_a_time
 from autograder.stack.engine import EngineError
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ def api() -> Iterator[Any]:
     client = connect()
     yield client
     client.close()
+
+
+def remove(api: Any, *tags: str) -> None:
+    """Remove images while nobody builds: their layers go along, and a build that had found one there would fail."""
+    with one_at_a_time():
+        for tag in tags:
+            api.remove_image(tag)
 
 
 @pytest.fixture
@@ -78,8 +86,7 @@ def test_a_changed_file_costs_two_small_layers(
         assert first[:-2] == second[:-2]
         assert first[-2:] != second[-2:]
     finally:
-        api.remove_image(after)
-        api.remove_image(before)
+        remove(api, after, before)
 
 
 @pytest.mark.docker
@@ -90,7 +97,7 @@ def test_two_who_need_the_same_image_at_once_build_it_once(api: Any, builds: lis
         assert builds == [tags[0]]
         assert tags[0] == tags[1]
     finally:
-        api.remove_image(tags[0])
+        remove(api, tags[0])
 
 
 @pytest.mark.docker
@@ -198,9 +205,7 @@ def test_images_of_this_clone_that_nobody_uses_go_when_a_new_one_is_made(
     finally:
         for container in containers:
             api.remove_container(container)
-        for tag in made:
-            if there(tag):
-                api.remove_image(tag)
+        remove(api, *filter(there, made))
 
 
 def test_without_a_base_somebody_who_is_not_root_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
