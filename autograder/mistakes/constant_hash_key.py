@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autograder.mistakes.haproxy_example import THREE as CHECKED_THREE
 from autograder.mistakes.haproxy_example import haproxy
-from autograder.mistakes.haproxy_keys import constant, hash_sample, many_sites
+from autograder.mistakes.haproxy_keys import constant, hash_sample, many_sites, written
 from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookAlike, Mistake, finding, nginx
 from autograder.mistakes.nginx_config import plain
 from autograder.mistakes.nginx_keys import hashed
@@ -67,7 +67,7 @@ def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Fin
         if not pool.used or pool.balance is None or len(pool.machines) < 2:
             continue
         # A key that is not there is no mistake: HAProxy falls back to round robin (measured: HA-05).
-        if constant(hash_sample(pool), many_sites(config)):
+        if constant(written(hash_sample(pool), pool), many_sites(config)):
             message = (
                 f"The key {plain(pool.balance.values[-1])} is the same for nearly every request, so this line sends "
                 "nearly all of them to one server."
@@ -95,7 +95,7 @@ MISTAKE = Mistake(
         "HA-05",
     ),
     decides="pool",
-    directives=("hash", "balance hdr", "balance url_param", "balance hash"),
+    directives=("hash", "balance hdr", "balance url_param", "balance hash", "balance source"),
     readers={"nginx": in_nginx, "haproxy": in_haproxy},
     examples=(
         Example(
@@ -148,8 +148,74 @@ MISTAKE = Mistake(
             share={"many": {ANY_ONE: 1.0}},
             proxy="haproxy",
         ),
+        Example(
+            "haproxy-written-header",
+            haproxy(
+                "balance hdr(x-shard)\nhash-type consistent\n" + CHECKED_THREE,
+                "http-request set-header X-Shard shop\ndefault_backend shop",
+            ),
+            guilty="balance hdr(x-shard)",
+            share={"many": {ANY_ONE: 1.0}, "office": {ANY_ONE: 1.0}},
+            proxy="haproxy",
+        ),
+        Example(
+            "haproxy-written-variable",
+            haproxy(
+                "balance hash var(txn.site)\n" + CHECKED_THREE,
+                "http-request set-var(txn.site) req.hdr(host),lower\ndefault_backend shop",
+            ),
+            guilty="balance hash var(txn.site)",
+            share={"many": {ANY_ONE: 1.0}},
+            proxy="haproxy",
+        ),
+        Example(
+            "haproxy-written-source",
+            haproxy("balance source\n" + CHECKED_THREE, "http-request set-src str(198.18.0.1)\ndefault_backend shop"),
+            guilty="balance source",
+            share={"many": {ANY_ONE: 1.0}},
+            proxy="haproxy",
+        ),
+        Example(
+            "haproxy-written-query",
+            haproxy(
+                "balance url_param shard\n" + CHECKED_THREE,
+                "http-request set-query shard=1&%[query]\ndefault_backend shop",
+            ),
+            guilty="balance url_param shard",
+            share={"many": {ANY_ONE: 1.0}},
+            proxy="haproxy",
+        ),
     ),
     look_alikes=(
+        LookAlike(
+            "haproxy-now-and-then",
+            haproxy(
+                "balance hdr(x-shard)\n" + CHECKED_THREE,
+                "http-request set-header x-shard export if { path_beg /export }\ndefault_backend shop",
+            ),
+            "only exports have it",
+            share={"many": _EVEN},
+            proxy="haproxy",
+        ),
+        LookAlike(
+            "haproxy-written-address",
+            haproxy(
+                "balance hdr(x-client)\n" + CHECKED_THREE,
+                "http-request set-header x-client %[src]\ndefault_backend shop",
+            ),
+            "each client has an address",
+            share={"many": _EVEN},
+            proxy="haproxy",
+        ),
+        LookAlike(
+            "haproxy-random",
+            haproxy(
+                "balance hash var(txn.dice)\n" + CHECKED_THREE,
+                "http-request set-var(txn.dice) rand\ndefault_backend shop",
+            ),
+            "every request throws dice",
+            proxy="haproxy",
+        ),
         LookAlike("uri", nginx("hash $request_uri;\n" + _THREE), "a shop has many pages"),
         LookAlike(
             "request-id",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.haproxy_example import EVEN, THREE, haproxy
-from autograder.mistakes.haproxy_keys import constant, many_sites, sample_of
+from autograder.mistakes.haproxy_keys import constant, many_sites, sample_of, written
 from autograder.mistakes.mistake import ANY_ONE, CLIENTS, STATES, Example, LookAlike, Mistake, finding
 from autograder.mistakes.nginx_config import plain
 
@@ -26,7 +26,7 @@ def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Fin
         for line in pool.own("stick"):
             if line.values[0] not in ("on", "match", "store-request") or len(line.values) < 2 or "if" in line.values:
                 continue
-            if constant(sample_of(line.values[1]), many_sites(config)):
+            if constant(written(sample_of(line.values[1]), pool), many_sites(config)):
                 message = (
                     f"{plain(line.values[1])} is the same for nearly every request, so this line keeps everybody on "
                     "the server that the first request happened to get."
@@ -68,6 +68,17 @@ MISTAKE = Mistake(
             "host",
             haproxy(f"{_table('string')}stick on req.hdr(host),lower\n{THREE}"),
             guilty="stick on req.hdr(host),lower",
+            share={"many": {ANY_ONE: 1.0}},
+            proxy="haproxy",
+            acquainted=True,
+        ),
+        Example(
+            "written-here",
+            haproxy(
+                f"{_table('string')}stick on var(txn.who)\n{THREE}",
+                "http-request set-var(txn.who) str(customer)\ndefault_backend shop",
+            ),
+            guilty="stick on var(txn.who)",
             share={"many": {ANY_ONE: 1.0}},
             proxy="haproxy",
             acquainted=True,

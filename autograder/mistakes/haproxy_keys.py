@@ -6,15 +6,22 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from autograder.mistakes.haproxy_config import HaproxyConfig, Pool
+    from autograder.stack.proxies.haproxy_syntax import Line
 
 _CONSTANT = re.compile(
-    r"dst|dst_port|method|req\.ver|req_ver|ssl_fc|fe_id|fe_name|be_id|be_name|nbproc|hostname|always_\w+|(?:str|int|bool)\(.*\)"
+    r"dst|dst_port|method|req\.ver|req_ver|ssl_fc|fe_id|fe_name|be_id|be_name|nbproc|hostname|always_\w+|rand\([01]\)|(?:str|int|bool)\(.*\)"
 )
 """Samples with one value, or nearly, whatever the clients do."""
 _SITE = re.compile(r"(?:req\.)?f?hdr\(host\)|ssl_fc_sni|req\.ssl_sni|req_ssl_sni", re.I)
 """Samples that name the site: constant unless many sites share the pool."""
 _SITE_TEST = re.compile(r"(?:req\.)?f?hdr(?:_\w+)?\(host\)|ssl_fc_sni\w*|req[._]ssl_sni", re.I)
+_RULES = ("http-request", "tcp-request")
+_ONLY_SAMPLE = re.compile(r"%\[(.*)\]")
+_FIXED = "str(the same)"
+"""What stands for any fixed text."""
 
 
 def sample_of(text: str) -> str:
@@ -50,4 +57,67 @@ def hash_sample(pool: Pool) -> str:
         return "src"
     if pool.algorithm == "hdr" and (name := re.fullmatch(r"hdr\((.+)\)", words[0])):
         return f"req.hdr({name[1].lower()})"
+    if pool.algorithm == "url_param" and len(words) > 1:
+        return f"url_param({words[1]})"
     return ""
+
+
+def written(sample: str, pool: Pool) -> str:
+    """The sample that a rule of this config puts where ``sample`` looks, on each way to a pool; else ``sample`` itself.
+
+    Only a rule without a condition is followed, and only one: several may undo each other.
+    """
+    place = re.fullmatch(r"(?:(var|(?:req\.)?f?hdr|url_param)\(([^,()]+)\)|src)", sample, re.I)
+    if place is None:
+        return sample
+    kind, name = (place[1] or "src").rpartition(".")[2].lower(), place[2] or ""
+    found = {_left_by(kind, name, rules) for rules in _ways_to(pool)}
+    return (found.pop() or sample) if len(found) == 1 else sample
+
+
+def _ways_to(pool: Pool) -> Iterator[tuple[Line, ...]]:
+    """For each section that sends requests to a pool: the rules that they pass."""
+    own = pool.section.inherited(*_RULES)
+    for front in {id(route.front): route.front for route in pool.routes}.values():
+        yield own if front is pool.section else (*front.inherited(*_RULES), *own)
+
+
+def _left_by(kind: str, name: str, rules: Iterable[Line]) -> str:
+    """The sample that these rules leave in such a place; empty if that cannot be told, or they do not touch it."""
+    found = []
+    for line in rules:
+        words = line.values[1:] if line.values[:1] in (("content",), ("connection",), ("session",)) else line.values
+        said = _said(kind, name, words) if words else None
+        if said is not None:
+            sure = not line.conditional and not {"if", "unless"} & set(words)
+            found.append(said if sure else "")
+    return found[0] if len(found) == 1 else ""
+
+
+def _said(kind: str, name: str, words: tuple[str, ...]) -> str | None:
+    """The sample that one rule writes to such a place; empty if it cannot be told, None if it does not touch it."""
+    action, first, second = (*words, "", "")[:3]
+    same = re.escape(name)
+    if kind == "src":
+        return sample_of(first) if action == "set-src" else None
+    if kind == "var":
+        found = re.fullmatch(rf"(un)?set-var(-fmt)?\({same}(?:,.*)?\)", action)
+        if found is None or found[1]:
+            return "" if found else None
+        return _of_format(first) if found[2] else sample_of(first)
+    if kind == "url_param":
+        if action not in ("set-query", "set-uri", "set-pathq", "replace-uri", "replace-pathq"):
+            return None
+        fixed = re.search(rf"(?:^|[&?]){same}=[^&%]*(?:&|$)", first)
+        return _FIXED if fixed and action == "set-query" else ""
+    if not re.fullmatch(r"(?:set|add|del|replace)-(?:header|value)", action) or first.lower() != name.lower():
+        return None
+    return _of_format(second) if action == "set-header" else ""
+
+
+def _of_format(text: str) -> str:
+    """The sample that a log-format string is; empty for one with several."""
+    if "%" not in text:
+        return _FIXED
+    only = _ONLY_SAMPLE.fullmatch(text)
+    return sample_of(only[1]) if only else ""

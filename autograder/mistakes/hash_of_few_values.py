@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autograder.mistakes.constant_hash_key import CONSTANT, SITE
 from autograder.mistakes.haproxy_example import THREE as CHECKED_THREE
 from autograder.mistakes.haproxy_example import haproxy
-from autograder.mistakes.haproxy_keys import hash_sample
+from autograder.mistakes.haproxy_keys import hash_sample, written
 from autograder.mistakes.mistake import (
     ANY_ONE,
     CLIENTS,
@@ -55,18 +55,20 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
             yield finding(MISTAKE.slug, one.upstream.name, one.words, message, MISTAKE.mend)
 
 
-_FEW_HEADERS = re.compile(
-    r"req\.hdr\((user-agent|accept(-\w+)?|connection|upgrade|sec-[\w-]+|dnt|cache-control|content-type)\)", re.I
+_FEW_SAMPLES = re.compile(
+    r"req\.hdr\((user-agent|accept(-\w+)?|connection|upgrade|sec-[\w-]+|dnt|cache-control|content-type)\)"
+    r"|date(\(.*\))?|nbsrv\(.*\)|ssl_fc_(protocol|cipher|alpn)",
+    re.I,
 )
 
 
 def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Finding]:
-    """``balance hdr`` and ``balance hash`` by a header that has few values."""
+    """``balance hdr`` and ``balance hash`` by a header that has few values, or by something all clients share."""
     del capacity  # A key that nobody else has is one server, whatever the machine.
     for pool in config.pools:
         if not pool.used or pool.balance is None or len(pool.machines) < 2:
             continue
-        if _FEW_HEADERS.fullmatch(hash_sample(pool)):
+        if _FEW_SAMPLES.fullmatch(written(hash_sample(pool), pool)):
             message = (
                 f"The key {plain(pool.balance.values[-1])} has only a few values, or one that most clients share, so "
                 "this line sends all requests with the same value to one server."

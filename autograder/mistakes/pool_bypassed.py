@@ -23,7 +23,11 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
     """``proxy_pass`` to the address of a pool's member."""
     del capacity  # Past the pool is past the pool, whatever the machine.
     pools = {server.key: upstream for upstream in config.upstreams for server in upstream.servers}
-    after_errors = {statement.values[-1] for statement in config.settings("error_page") if statement.args}
+    given = {statement.values[0] for statement in config.settings("return") if len(statement.args) == 1}
+    # `return 418` with an `error_page 418` is no error but a way to a named location.
+    after_errors = {
+        statement.values[-1] for statement in config.settings("error_page") if not given & set(statement.values[:-1])
+    }
     names = {upstream.name.lower() for upstream in config.upstreams}
     for line in config.passes:
         host, port = split_port(line.host)
@@ -95,6 +99,16 @@ MISTAKE = Mistake(
             share={"many": {"app3": 1.0}},
         ),
         Example(
+            "by-way-of-a-status",
+            nginx(
+                _THREE,
+                "error_page 418 = @one; return 418;",
+                server="location @one { proxy_pass http://app1:8080; } location /all { proxy_pass http://shop; }",
+            ),
+            guilty="proxy_pass http://app1:8080",
+            share={"many": {"app1": 1.0}},
+        ),
+        Example(
             "haproxy-use-server",
             haproxy("use-server web1 if { src 0.0.0.0/0 }\n" + CHECKED_THREE),
             guilty="use-server web1 if { src 0.0.0.0/0 }",
@@ -115,6 +129,16 @@ MISTAKE = Mistake(
             "health",
             nginx(_THREE, server="location = /healthz { proxy_pass http://app1:8080; }"),
             "the health page of one machine",
+            share={"many": _EVEN},
+        ),
+        LookAlike(
+            "after-errors",
+            nginx(
+                _THREE,
+                "proxy_pass http://shop; error_page 502 504 = @one;",
+                server="location @one { proxy_pass http://app1:8080; } location /teapot { return 418; }",
+            ),
+            "only what failed comes there, which is a mistake of its own",
             share={"many": _EVEN},
         ),
         LookAlike(

@@ -35,7 +35,8 @@ def in_haproxy(config: HaproxyConfig, capacity: Capacity | None) -> Iterator[Fin
                 if pool is None or pool is spare or not spare.certain:
                     continue
                 left = len(pool.serving) - 1
-                if left < least and len(spare.machines) < left:
+                # True already while all are up: that is another mistake, rule-catches-all.
+                if left < least <= left + 1 and len(spare.machines) < left:
                     message = (
                         f"As soon as one of the {left + 1} servers of {plain(pool.name)} is down, this line sends "
                         f"every request to {plain(spare.name)}, which has fewer than the {left} that are left."

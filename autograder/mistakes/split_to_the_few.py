@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autograder.mistakes.capacity import TOO_MUCH, declared
-from autograder.mistakes.mistake import CLIENTS, STATES, THREE, Example, LookAlike, Mistake, finding, nginx
+from autograder.mistakes.mistake import CLIENTS, EVEN, STATES, THREE, Example, LookAlike, Mistake, finding, nginx
 from autograder.mistakes.nginx_choices import routing
 from autograder.mistakes.nginx_config import plain
 from autograder.mistakes.weight_skew import FAR_APART
@@ -28,9 +28,11 @@ def in_nginx(config: NginxConfig, capacity: Capacity | None) -> Iterator[Finding
         sizes = [_strength(config, entry.host, capacity) for entry, _ in parts]
         if not all(sizes):
             continue
-        loads = [part / size for (_, part), size in zip(parts, sizes, strict=True) if part > 0]
         for (entry, part), size in zip(parts, sizes, strict=True):
             smaller = size < max(sizes)
+            # A part of nothing counts where it is the larger pool's: all was given to the small one.
+            others = zip(parts, sizes, strict=True)
+            loads = [load / other for (_, load), other in others if load > 0 or other > size]
             if smaller and part / size >= TOO_MUCH * 100 / sum(sizes) and part / size >= FAR_APART * min(loads):
                 message = (
                     f"This line sends {part:g} of every 100 requests to {plain(entry.host)}, which is "
@@ -77,6 +79,12 @@ MISTAKE = Mistake(
             guilty="* canary",
             share={"many": {"app4": 0.95}, "office": {"app4": 0.95}},
         ),
+        Example(
+            "everything",
+            _split("100% canary; * shop;"),
+            guilty="100% canary",
+            share={"many": {"app4": 1.0, "app1": 0.0}},
+        ),
     ),
     look_alikes=(
         LookAlike(
@@ -84,6 +92,12 @@ MISTAKE = Mistake(
             _split("5% canary; * shop;"),
             "the canary gets a taste",
             share={"many": {"app4": 0.05, "app1": 0.95 / 3}},
+        ),
+        LookAlike(
+            "hardly-yet",
+            _split("0.01% canary; * shop;"),
+            "the canary waits",
+            share={"many": EVEN},
         ),
         LookAlike("in-proportion", _split("25% canary; * shop;"), "a quarter for one of four"),
         LookAlike(
