@@ -169,6 +169,17 @@ MISTAKE = Mistake(
             proxy="haproxy",
         ),
         Example(
+            "haproxy-overruled-key",
+            haproxy(
+                "balance hdr(x-shard)\n" + CHECKED_THREE,
+                "http-request set-header x-shard %[src] if { path_beg / }\nhttp-request set-header x-shard shop\n"
+                "default_backend shop",
+            ),
+            guilty="balance hdr(x-shard)",
+            share={"many": {ANY_ONE: 1.0}},
+            proxy="haproxy",
+        ),
+        Example(
             "haproxy-written-source",
             haproxy("balance source\n" + CHECKED_THREE, "http-request set-src str(198.18.0.1)\ndefault_backend shop"),
             guilty="balance source",
@@ -194,6 +205,17 @@ MISTAKE = Mistake(
                 "http-request set-header x-shard export if { path_beg /export }\ndefault_backend shop",
             ),
             "only exports have it",
+            share={"many": _EVEN},
+            proxy="haproxy",
+        ),
+        LookAlike(
+            "haproxy-overruled",
+            haproxy(
+                "balance hash var(txn.who)\n" + CHECKED_THREE,
+                "http-request set-var(txn.who) src\ntcp-request content set-var(txn.who) str(nobody)\n"
+                "default_backend shop",
+            ),
+            "what is done with a request comes after what is done with a connection",
             share={"many": _EVEN},
             proxy="haproxy",
         ),

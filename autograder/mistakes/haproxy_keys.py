@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from autograder.mistakes.haproxy_config import HaproxyConfig, Pool
-    from autograder.stack.proxies.haproxy_syntax import Line
+    from autograder.stack.proxies.haproxy_syntax import Line, Section
 
 _CONSTANT = re.compile(
     r"dst|dst_port|method|req\.ver|req_ver|ssl_fc|fe_id|fe_name|be_id|be_name|nbproc|hostname|always_\w+|rand\([01]\)|(?:str|int|bool)\(.*\)"
@@ -18,7 +18,6 @@ _CONSTANT = re.compile(
 _SITE = re.compile(r"(?:req\.)?f?hdr\(host\)|ssl_fc_sni|req\.ssl_sni|req_ssl_sni", re.I)
 """Samples that name the site: constant unless many sites share the pool."""
 _SITE_TEST = re.compile(r"(?:req\.)?f?hdr(?:_\w+)?\(host\)|ssl_fc_sni\w*|req[._]ssl_sni", re.I)
-_RULES = ("http-request", "tcp-request")
 _ONLY_SAMPLE = re.compile(r"%\[(.*)\]")
 _FIXED = "str(the same)"
 """What stands for any fixed text."""
@@ -65,7 +64,7 @@ def hash_sample(pool: Pool) -> str:
 def written(sample: str, pool: Pool) -> str:
     """The sample that a rule of this config puts where ``sample`` looks, on each way to a pool; else ``sample`` itself.
 
-    Only a rule without a condition is followed, and only one: several may undo each other.
+    Only the last such rule is followed, and only if it has no condition.
     """
     place = re.fullmatch(r"(?:(var|(?:req\.)?f?hdr|url_param)\(([^,()]+)\)|src)", sample, re.I)
     if place is None:
@@ -77,9 +76,14 @@ def written(sample: str, pool: Pool) -> str:
 
 def _ways_to(pool: Pool) -> Iterator[tuple[Line, ...]]:
     """For each section that sends requests to a pool: the rules that they pass."""
-    own = pool.section.inherited(*_RULES)
+    own = _in_order(pool.section)
     for front in {id(route.front): route.front for route in pool.routes}.values():
-        yield own if front is pool.section else (*front.inherited(*_RULES), *own)
+        yield own if front is pool.section else (*_in_order(front), *own)
+
+
+def _in_order(section: Section) -> tuple[Line, ...]:
+    """A section's rules as HAProxy goes through them: about the connection first, wherever they are written."""
+    return (*section.inherited("tcp-request"), *section.inherited("http-request"))
 
 
 def _left_by(kind: str, name: str, rules: Iterable[Line]) -> str:
@@ -91,7 +95,7 @@ def _left_by(kind: str, name: str, rules: Iterable[Line]) -> str:
         if said is not None:
             sure = not line.conditional and not {"if", "unless"} & set(words)
             found.append(said if sure else "")
-    return found[0] if len(found) == 1 else ""
+    return found[-1] if found else ""
 
 
 def _said(kind: str, name: str, words: tuple[str, ...]) -> str | None:

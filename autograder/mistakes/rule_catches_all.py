@@ -168,6 +168,13 @@ MISTAKE = Mistake(
             proxy="haproxy",
         ),
         Example(
+            "unless-none-lives",
+            _api("use_backend api if !{ nbsrv(shop) lt 1 }"),
+            guilty="use_backend api if !{ nbsrv(shop) lt 1 }",
+            share={"many": _ALL_GONE},
+            proxy="haproxy",
+        ),
+        Example(
             "as-many-as-there-are",
             _api("acl weak nbsrv(shop) le 3\nuse_backend api if weak"),
             guilty="use_backend api if weak",
@@ -191,6 +198,13 @@ MISTAKE = Mistake(
         LookAlike(
             "none-left",
             _api("use_backend api if { nbsrv(shop) lt 1 }"),
+            "only when nobody is left",
+            share={"many": EVEN},
+            proxy="haproxy",
+        ),
+        LookAlike(
+            "not-one-left",
+            _api("use_backend api if !{ nbsrv(shop) ge 1 }"),
             "only when nobody is left",
             share={"many": EVEN},
             proxy="haproxy",
