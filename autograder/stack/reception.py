@@ -38,6 +38,8 @@ _ALERT = b"\x15\x03\x00\x00\x02\x02\x28"
 _PEEKED = 4096
 _EARLY = 0.002
 """Timers may ring that much early."""
+_IP_FREEBIND = 15
+"""Of Linux, for IPv4 and IPv6; Python 3.11 has no name for it."""
 
 
 def speaker(protocol: str) -> Make:
@@ -256,6 +258,8 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # A container may be told of its addresses a moment later: whoever shares its network may be quicker.
+        listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         listener.bind((host, port))
     listener.listen(_BACKLOG)
     listener.setblocking(False)
