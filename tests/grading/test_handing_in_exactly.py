@@ -255,10 +255,10 @@ def test_a_notebook_at_its_limit_stays_and_one_beyond_goes(folder: Path) -> None
 
 def test_what_is_wanted_does_not_count_and_the_first_of_too_many_is_named(folder: Path) -> None:
     for number in range(ENTRIES_LIMIT):
-        (folder / f"a{number:04}").write_bytes(b"")
+        (folder / f"x{number:04}").write_bytes(b"")
     assert put(folder) == ()
-    (folder / "b").mkdir()
-    assert put(folder) == (Refused("b", f"the submission has more than {ENTRIES_LIMIT} files and folders"),)
+    (folder / "y").mkdir()
+    assert put(folder) == (Refused("y", f"the submission has more than {ENTRIES_LIMIT} files and folders"),)
 
 
 def test_a_folder_that_is_none_has_its_reason(folder: Path) -> None:

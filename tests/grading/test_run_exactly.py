@@ -169,6 +169,14 @@ def test_the_time_left_is_that_of_the_last_ones(times: tuple[float, float], judg
     assert line.seconds_left(Step(2, 99, judged, 10)) == (None if left is None else pytest.approx(left))
 
 
+def test_what_was_judged_before_it_was_watched_does_not_count() -> None:
+    line = Line(io.StringIO(), Clock(0.0, 8.0, 9.0))
+    for judged in (3, 6, 7):
+        assert line.seconds_left(Step(0, 99, 3, 3)) == 0.0
+        line(Step(judged, 99, judged, 10))
+        assert line.seconds_left(Step(judged, 99, judged, 10)) == (None if judged < 7 else pytest.approx(3 * 9 / 4))
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
