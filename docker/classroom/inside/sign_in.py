@@ -22,6 +22,7 @@ from ltiauthenticator.lti13.auth import LTI13Authenticator
 from ltiauthenticator.lti13.handlers import LTI13CallbackHandler, LTI13LoginInitHandler
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import OAuthCallbackHandler
+from tornado.httpclient import HTTPClientError
 from tornado.web import HTTPError, RequestHandler
 from traitlets import TraitError
 
@@ -106,6 +107,27 @@ class _Kindly:
                 said = error.log_message.rstrip(".")
                 raise HTTPError(error.status_code, f"This sign-in does not hold: {said}. {self._NEXT}.") from None
             raise
+        except HTTPClientError as error:
+            if _why(error) == "invalid_grant":  # it says so of a code
+                said = "its code was used already, or ran out"
+                raise HTTPError(400, f"This sign-in does not hold: {said}. {self._NEXT}.") from None
+            raise HTTPError(502, _THEIRS.format(what=f"refused this classroom ({_why(error)})")) from None
+        except OSError as error:
+            raise HTTPError(502, _THEIRS.format(what=f"does not answer ({error.strerror or error})")) from None
+
+
+_THEIRS: Final = (
+    "The server of your accounts {what}. That is not your fault: please tell your instructor. For the instructor: see"
+    " the addresses, client_id, client_secret and basic_auth under [sign_in.options] in classroom.toml."
+)
+
+
+def _why(error: HTTPClientError) -> str:
+    """The word that RFC 6749 (5.2) has for a refusal, if the answer gives one; else the status."""
+    try:
+        return str(json.loads(error.response.body)["error"])[:100]
+    except (AttributeError, TypeError, ValueError, KeyError):
+        return f"HTTP {error.code}"
 
 
 # ---------------------------------------------------------------------------------------------- OpenID Connect
