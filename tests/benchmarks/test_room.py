@@ -14,7 +14,7 @@ def test_the_control_room_is_cheaper_than_the_traffic_it_shows() -> None:
     if "coverage" in sys.modules:
         pytest.skip("every line of the kernel is counted, and none of the stack's")
     found = room.measure(lambda _: None, seconds=4.0, checks=1)
-    # A quiet machine shows 4 % of a core, traffic included; a ratio is the same on a busy one.
-    assert found["kernel_core"] < found["stack_core"] / 2, found
+    # A quiet machine shows 4 % of a core, traffic included. On a busy one both take more, and not quite in step.
+    assert found["kernel_core"] < found["stack_core"], found
     assert found["first_frame"] >= 1
     assert "of a core" in room.report(found)
