@@ -184,6 +184,7 @@ def test_what_was_judged_before_it_was_watched_does_not_count() -> None:
             (0.0, "a few seconds"),
             (9.9, "a few seconds"),
             (10, "about 10 s"),
+            (26, "about 30 s"),
             (54.9, "about 50 s"),
             (55, "about 1 min"),
         ),
