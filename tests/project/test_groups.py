@@ -6,11 +6,14 @@ With pytest 9.2 and xdist 3.8 there were no groups any more, silently; one that 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.order import MINUTES
 
 ROOT = Path(__file__).parents[2]
 GROUP = """
@@ -66,6 +69,12 @@ def test_a_group_runs_on_one_worker(tmp_path: Path) -> None:
     workers = (tmp_path / "workers").read_text().split()
     assert len(workers) == 8
     assert len(set(workers)) == 1
+
+
+def test_every_long_group_is_one() -> None:
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+    named = {name for path in files for name in re.findall(r'xdist_group\("([\w-]+)"\)', path.read_text("utf-8"))}
+    assert MINUTES.keys() <= named
 
 
 @pytest.fixture
