@@ -1,7 +1,8 @@
 """What is taken of what was handed in, and every word about the rest: found by changing the code at random.
 
 What such changes still survive changes nothing that can be seen: the case of a codec's name, None where False stands,
-how the folder with the random name begins in which things are set aside, and the empty path among a lab's folders.
+how the folder with the random name begins in which things are set aside, the empty path among a lab's folders, and
+whether one byte more than the limit is read or two.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import stat
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -109,9 +111,11 @@ def test_each_thing_that_is_no_plain_file_has_its_reason(folder: Path) -> None:
     (folder / "link").symlink_to("lab.ipynb")
     (folder / "large").write_bytes(b"#" * (FILE_LIMIT + 1))
     (folder / "inner").symlink_to("conf")
-    assert [refusal(folder, name) for name in ("twice", "link", "conf", "large", "inner/x", "large/x")] == [
+    os.mknod(folder / "socket", stat.S_IFSOCK | 0o600)
+    assert [refusal(folder, name) for name in ("twice", "link", "socket", "conf", "large", "inner/x", "large/x")] == [
         "it has a second name elsewhere (a hard link); hand in a copy",
         "it is a symbolic link; hand in the file itself",
+        "it is a socket, not a file",
         "it is a folder, where a file is expected",
         TOO_LARGE,
         "the folder inner on its way is a symbolic link",
@@ -205,6 +209,24 @@ def test_a_file_that_stands_still_at_last_is_taken_and_nothing_stays_open(
     monkeypatch.setattr(submission.os, "fstat", growing)
     assert read_plain(folder, "conf/nginx.conf", 100) == b"events {}\n" + b"#" * moves
     assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_one_that_grows_without_end_takes_no_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fstat
+
+    def growing(descriptor: int) -> os.stat_result:
+        found = real(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            os.truncate(folder / "conf" / "nginx.conf", 2**26)
+        return found
+
+    monkeypatch.setattr(submission.os, "fstat", growing)
+    tracemalloc.start()
+    try:
+        assert refusal(folder) == "it has 67,108,864 bytes; the limit is 262,144"
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
 
 
 # --- what may stay --------------------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""What a grading run says while it runs and at its end, to the letter: found by changing the code at random."""
+"""What a grading run says while it runs and at its end, to the letter: found by changing the code at random.
+
+What such changes still survive changes nothing that can be seen: whether lines of one length are held to be of one
+length, and what a run of one submission is divided by, of which nothing is drawn once one is through.
+"""
 
 from __future__ import annotations
 
