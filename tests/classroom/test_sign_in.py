@@ -154,6 +154,7 @@ def test_an_error_of_the_provider_is_passed_on_with_a_next_step(hub: Hub) -> Non
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
+        ({"username_claim": "nickname"}, "did not say your nickname (but preferred_username, sub)"),
         ({"client_secret": "mine"}, "refused this classroom (invalid_client)"),
         ({"token_url": "http://127.0.0.1:9/token"}, "does not answer"),
     ],

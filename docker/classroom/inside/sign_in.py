@@ -111,14 +111,16 @@ class _Kindly:
             if _why(error) == "invalid_grant":  # it says so of a code
                 said = "its code was used already, or ran out"
                 raise HTTPError(400, f"This sign-in does not hold: {said}. {self._NEXT}.") from None
-            raise HTTPError(502, _THEIRS.format(what=f"refused this classroom ({_why(error)})")) from None
+            what = f"refused this classroom ({_why(error)})"
+            raise HTTPError(502, _THEIRS.format(what=what, see="client_id, client_secret and basic_auth")) from None
         except OSError as error:
-            raise HTTPError(502, _THEIRS.format(what=f"does not answer ({error.strerror or error})")) from None
+            what = f"does not answer ({error.strerror or error})"
+            raise HTTPError(502, _THEIRS.format(what=what, see="the addresses")) from None
 
 
 _THEIRS: Final = (
     "The server of your accounts {what}. That is not your fault: please tell your instructor. For the instructor: see"
-    " the addresses, client_id, client_secret and basic_auth under [sign_in.options] in classroom.toml."
+    " {see} under [sign_in.options] in classroom.toml."
 )
 
 
@@ -144,6 +146,15 @@ class Accounts(_OnlyTheClass, GenericOAuthenticator):
     """Accounts of a company or university. ``state`` and PKCE tie an answer to the browser that asked for it."""
 
     callback_handler = AccountsCallback
+
+    def user_info_to_username(self, user_info: dict[str, Any]) -> str:
+        """The name under ``username_claim``. Raises HTTPError 502 where an account has none."""
+        try:
+            return str(super().user_info_to_username(user_info))
+        except ValueError:
+            has = ", ".join(sorted(user_info))
+            what = f"did not say your {self.username_claim} (but {has})"
+            raise HTTPError(502, _THEIRS.format(what=what, see="username_claim and scope")) from None
 
 
 # ---------------------------------------------------------------------------------------------------- LTI 1.3
