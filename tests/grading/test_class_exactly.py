@@ -1,7 +1,8 @@
 """What a class keeps in its folder: places, secret, seed, versions, locks: found by changing the code at random.
 
-What such changes still survive changes nothing that can be seen: the case of a codec's or a digest's name, an encoding
-for what is hexadecimal digits, None where False stands, and that ``token_hex`` takes 32 bytes untold.
+What such changes still survive changes nothing that can be seen: the case of a codec's or a digest's name, the system's
+encoding, which is UTF-8 here, where ours is named, None where False or nothing stands, and that ``token_hex`` takes 32
+bytes untold.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from autograder.grading.secret import class_secret, seed_of
 from autograder.grading.settings import CONFIG_TEXT, Places, nbgrader_settings, server_environment
 from autograder.grading.variants import SEED, class_seed, same_rules, settle_seed, variant_of
 from autograder.grading.versions import check_version, check_versions, lab_version
-from autograder.labs.catalogue import load_lab
+from autograder.labs.catalogue import all_labs, load_lab
 from autograder.labs.kinds import version_of
 from autograder.labs.lab import Start, Variant
 
@@ -111,7 +112,19 @@ def test_settings_are_absolute_wherever_one_stands(tmp_path: Path, monkeypatch: 
         **{"path_includes_course": False, "timezone": "UTC"},
     }
     assert found["PutInOrder"] == found["ExaminerPreprocessor"] == {"home": home}
-    assert found["Autograde"]["exclude_overwriting"][LAB.slug] == list(LAB.files)
+    step = "autograder.grading.nbgrader_step"
+    assert found["Autograde"] == {
+        "exporter_class": f"{step}.SubmissionExporter",
+        "pre_convert_hook": f"{step}.before_autograde",
+        "post_convert_hook": f"{step}.after_autograde",
+        "sanitize_preprocessors": [f"{step}.PutInOrder"],
+        "autograde_preprocessors": [
+            *(f"{step}.ExaminerPreprocessor", f"{step}.SaveVerdicts"),
+            *("nbgrader.preprocessors.AssignLatePenalties", "nbgrader.preprocessors.CheckCellMetadata"),
+        ],
+        "exclude_overwriting": {lab.slug: list(lab.files) for lab in all_labs()},
+    }
+    assert found["HTMLExporter"] == {"filters": {"markdown2html": f"{step}.safe_markdown"}}
     assert server_environment(Path("w")) == {"JUPYTER_CONFIG_PATH": f"{home}/class"}
     assert "from autograder.grading.settings import nbgrader_settings" in CONFIG_TEXT
 
@@ -143,6 +156,16 @@ def test_a_secret_is_made_beside_its_place_and_is_there_at_once(
     (file,) = places.course.iterdir()
     assert (file.name, file.read_text()) == ("traffic-secret", made.hex() + "\n")
     assert class_secret(Places(places.home / "no" / "folder" / "yet"))
+
+
+def test_of_two_who_make_a_secret_the_first_wins(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(_source: str, place: Path) -> None:
+        place.write_text("ab" * 32)
+        raise FileExistsError
+
+    monkeypatch.setattr(secret.os, "link", link)
+    assert class_secret(places) == b"\xab" * 32
+    assert [file.name for file in places.course.iterdir()] == ["traffic-secret"]
 
 
 @pytest.mark.parametrize(

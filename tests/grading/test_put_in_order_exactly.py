@@ -1,6 +1,7 @@
 """A submitted notebook put in order, cell by cell: found by changing the code at random.
 
-What such changes still survive changes nothing that can be seen: …
+What such changes still survive changes nothing that can be seen: another name that no cell has where there is none,
+and the case of a number's digits.
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ def test_what_is_missing_comes_back_behind_what_it_was_behind() -> None:
     ]
     assert ordered(note, managed(new_code_cell, "w", "words")) == [
         *(PEAK, ("markdown", "", "a note"), ("code", "words", "w"), ESSAY)
+    ]
+    assert ordered(note, managed(new_markdown_cell, "e", "essay")) == [
+        *(PEAK, WORDS, ("markdown", "", "a note"), ("markdown", "essay", "e"))
     ]
     # in another order they stay in the learner's; what is missing goes behind the one before it in the release
     assert ordered(managed(new_markdown_cell, "e", "essay"), managed(new_code_cell, "", "peak"), note) == [
