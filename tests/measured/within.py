@@ -43,14 +43,18 @@ _HIGH = 512
 """Descriptors from here on are in nobody's way."""
 
 
+_measuring: list[Marks] = []
+"""In this process; more than one where the tests of this file are measured themselves. There can be one tracer."""
+
+
 class Marks:
     """The file with the marks, mapped; all processes of a sandbox share it."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, steps: dict[str, set[int]]) -> None:
         self._map = mmap.mmap(descriptor, 0)
         names = self._map[:HEAD].rstrip(b"\0").decode().split("\n")
         self._places = {name: HEAD + number * FILE for number, name in enumerate(names)}
-        self.steps: dict[str, set[int]] = {}
+        self.steps = steps
         """What the tracer found so far: source file → steps, as it packs them."""
         self._told: dict[str, set[int]] = {}
 
@@ -96,8 +100,10 @@ def measure(descriptor: int, now_and_then: bool) -> None:
     """
     kept = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
     os.close(descriptor)
-    marks = Marks(kept)
-    _trace(marks)
+    marks = Marks(kept, _measuring[0].steps if _measuring else {})
+    if not _measuring:
+        _trace(marks)
+    _measuring.append(marks)
     _save_first(marks, "_exit", "execv", "execve")
     atexit.register(marks.save)
     follow_sandboxes(lambda: os.dup(kept), {_SELF: _SELF, _TRACER: _TRACER}, marks)
