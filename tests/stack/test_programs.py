@@ -219,6 +219,33 @@ WAYS = {
 }
 
 
+LEAVES = """
+import os, socket
+print("now", flush=True)
+desk = socket.socket(socket.AF_UNIX)
+desk.connect("/run/manyhands/master.sock")
+desk.sendall(b"reload\\n")
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("proxy", "argv", "asked"),
+    [
+        ("nginx", ("sh", "-c", "echo now; kill -HUP 1"), ("signal", "HUP")),
+        ("haproxy", ("python3", "-ISc", LEAVES), ("master", "reload")),
+    ],
+)
+def test_what_is_the_last_thing_a_program_does_is_passed_on(
+    opened: Callable[..., RunningStack], proxy: str, argv: tuple[str, ...], asked: tuple[str, str]
+) -> None:
+    """What it writes wakes its warden, which then has not heard of the rest yet when the program is over."""
+    running = opened(proxy, "local")
+    assert running.apply(config(proxy)).ok
+    acts = [running.run_program(Program(argv)).acts for _ in range(20)]
+    assert [[(act.kind, act.word) for act in some] for some in acts] == [[asked]] * 20
+
+
 @pytest.mark.parametrize("way", [*WAYS])
 def test_a_rollback_in_git_is_what_the_workers_run(opened: Callable[..., RunningStack], engine: str, way: str) -> None:
     proxy, check, reload = WAYS[way]

@@ -147,6 +147,7 @@ class Warden:
             self._reap(_REAPED_AT_ONCE)
         if self.status is not None:
             self._look()
+            self._hear_last()
 
     def _until_next_look(self) -> float:
         return _QUICK_S if time.monotonic() - self.began < _QUICK_FOR_S else _SLOW_S
@@ -195,6 +196,18 @@ class Warden:
                     self._ask(visitor.kind, text, visitor)
                 else:
                     visitor.answer("")
+
+    def _hear_last(self) -> None:
+        """Pass on what the program asked for just before it ended: it may have been between two looks."""
+        for _ in range(_VISITORS):
+            poll = select.poll()
+            for descriptor in (self.signals, *self.listening, *self.visitors):
+                poll.register(descriptor, select.POLLIN)
+            heard = poll.poll(0)
+            for descriptor, _ in heard:
+                self._hear(descriptor)
+            if not heard:
+                return
 
     def _read_output(self, descriptor: int) -> bool:
         """Take what the program wrote; whether there may be more."""
