@@ -101,7 +101,7 @@ def test_a_lab_is_read_again_only_when_it_changed(tmp_path: Path, monkeypatch: p
     assert read == [slug] * 3
 
 
-@pytest.mark.parametrize("name", ["ann", "a.b", "Zoë Å", "li@uni.example", "-x", "a b"])
+@pytest.mark.parametrize("name", ["ann", "Xaver", "a.b", "Zoë Å", "li@uni.example", "-x", "a b"])
 def test_a_name_that_nbgrader_can_tell_from_others(name: str) -> None:
     assert can_be_named(name)
 

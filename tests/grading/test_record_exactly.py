@@ -1,4 +1,17 @@
-"""What a record keeps, byte for byte, and what becomes of an older one: found by changing the code at random."""
+"""What a record keeps, byte for byte, and what becomes of an older one: found by changing the code at random.
+
+So are the other files called ``test_…_exactly.py`` here; each says what such changes still survive in what it tests.
+Counted with mutmut 3.8.1 on 2026-11-23, with these files and the quick tests beside them: of 3,050 changes in 23
+modules 2,998 are seen, one never ends, and 51 survive, each of a kind that is explained. The modules: evidence,
+export and export_*, history, intake, interrupt, locks, misplaced, progress, put_in_order, record, regrade, report,
+secret, settings, submission, tidy, variants, versions, written, and classreport/items.
+
+Not changed at random: what runs nbgrader, a cluster, other processes or a database (batch, by_hand, classroom,
+cluster, formgrader, frame, grade_log, judging, nbgrader_*, own_copy, pool, survey, worker), where each change would
+cost seconds to minutes; and what draws the report of a class, but for its statistics.
+
+Here they survive in ``save_record``: None where False stands.
+"""
 
 from __future__ import annotations
 

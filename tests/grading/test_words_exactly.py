@@ -1,4 +1,8 @@
-"""Every word of evidence, history and regrades, where a slip changes no grade: found by changing the code at random."""
+"""Every word of evidence, history and regrades, where a slip changes no grade: found by changing the code at random.
+
+What such changes still survive changes nothing that can be seen: the letter X among characters that are cut off the end
+of a number, which has none, and the case of a number's digits in a pattern.
+"""
 
 from __future__ import annotations
 
