@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 # In another order each time. The seed of the order is not that of chances: it would be the same for each worker. Of all
-# tests only when asked: in some orders those that have to follow each other come last, and two processors wait for one.
+# tests only when asked, `-- -p randomly --randomly-dont-reset-seed`: of the whole suite few orders have been tried.
 _SHUFFLED = ["-p", "randomly", "--randomly-dont-reset-seed"]
 PARTS: dict[str, list[list[str]]] = {
     "lint": [
