@@ -121,7 +121,11 @@ def _service_packages() -> str:
 def _ensure(name: str, recipe: str, base: str, packages: str, code: Iterable[str], say: Callable[[str], None]) -> str:
     parts = [*code]
     tag = f"{name}:{_digest(base, recipe, packages, parts)}"
-    found = subprocess.run(["docker", "image", "inspect", "--format", "x", tag], capture_output=True, check=False)
+    try:
+        found = subprocess.run(["docker", "image", "inspect", "--format", "x", tag], capture_output=True, check=False)
+    except OSError as error:
+        remedy = "sudo apt-get install docker.io"
+        raise ManyHandsError("the program docker is not here", why=str(error), remedy=remedy) from error
     if found.returncode:
         say(f"building the image {name} (once, a minute or two)")
         with tempfile.TemporaryDirectory(prefix="manyhands-image-") as folder:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from autograder.classroom import images
 from autograder.classroom.images import CLONE, LABEL, STAGE, left_out, locked, room_packages
 from autograder.classroom.opening import WITHOUT_CLUSTER
 from autograder.classroom.pruning import prune
+from autograder.errors import ManyHandsError
 from tests.classroom.conftest import docker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,14 @@ def test_the_hub_and_the_project_agree_on_every_version() -> None:
 def test_all_that_is_fetched_has_a_hash() -> None:
     assert [name for name, block in locked(HUB).items() if "--hash=sha256:" not in block] == []
     assert left_out("# a note\npytest\n\n mypy \n") == {"pytest", "mypy"}
+
+
+def test_a_machine_without_the_docker_program_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(images, "_base", lambda: "base")  # its socket may answer all the same
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ManyHandsError) as refused:
+        images.ensure_images(print, grading=False)
+    assert refused.value.remedy == "sudo apt-get install docker.io"
 
 
 def test_no_service_has_more_than_it_needs() -> None:

@@ -65,9 +65,7 @@ def test_the_records_are_the_same_bytes_whoever_judges(places: Places, tmp_path:
     assert scores(one) == scores(four) == scores(many)
 
 
-def test_answers_that_died_with_their_worker_are_judged_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_that_died_with_their_worker_are_judged_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged, told that it is, and gone before anybody fetched the answer."""
     diary = tmp_path / "diary"
     diary.touch()
