@@ -19,6 +19,7 @@ from hypothesis import settings as of_hypothesis
 
 from autograder.launch.suite import units
 from tests.order import in_turn
+from tests.steady_chromium import CHROMIUM
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
-CHROMIUM = Path("/usr/bin/chromium")
+STEADY = Path(__file__).with_name("steady_chromium.py")
 # Tests know the labs as they are written; those of the variants choose a seed.
 os.environ.setdefault("MANYHANDS_SEED", "none")
 # What is found is judged by what it is, not by how busy the machine was.
@@ -83,10 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, o
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """No network comes or goes while Chromium works in JupyterLab: it drops every request then.
-
-    Pages of the site are asked for again instead; a lab cannot be.
-    """
+    """JupyterLab in a browser and containers take turns: together they are more than two processors do in good time."""
     with _no_programs(item), Path(os.environ[_TURN]).open("w") as lock:
         if item.get_closest_marker("docker"):
             fcntl.flock(lock, fcntl.LOCK_SH)
@@ -109,7 +107,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this machine cannot run, with the reason; in CI that is a failure (see below)."""
     if item.get_closest_marker("docker") and not _docker_answers():
         pytest.skip("no Docker Engine answers")
-    if item.get_closest_marker("browser") and not CHROMIUM.exists():
+    if item.get_closest_marker("browser") and not Path(CHROMIUM).exists():
         pytest.skip(f"no Chromium at {CHROMIUM}")
 
 
@@ -161,7 +159,7 @@ def browser() -> Iterator[Browser]:
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     flags += ["--disable-sync", "--no-first-run", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        chromium = playwright.chromium.launch(executable_path=STEADY, args=flags)
         yield chromium
         chromium.close()
 
