@@ -2,8 +2,8 @@
 """Starts Chromium so that it does not hear of networks that come and go.
 
 With each container that starts or ends, this machine gets or loses a network interface. Chromium then breaks off all
-its requests (``ERR_NETWORK_CHANGED``), also those to loopback. It asks for a page again, but not for the page's scripts.
-It hears of networks by a netlink socket (rtnetlink(7)); where it gets none, it takes itself to be online.
+its requests (``ERR_NETWORK_CHANGED``), also those to loopback. It asks for a page again, but not for its scripts. It
+hears of networks by a netlink socket (rtnetlink(7)); where it gets none, it takes itself to be online.
 """
 
 from __future__ import annotations
