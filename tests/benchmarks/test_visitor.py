@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from autograder.bench.visitor import Visitor
+from tests import loops
 
 
 class Sessions(RequestHandler):
@@ -57,4 +57,4 @@ def test_who_leaves_has_no_connection_open(tmp_path: Path) -> None:
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
-    assert asyncio.run(leave_a_room(certificate, trust))
+    assert loops.run(leave_a_room(certificate, trust))
