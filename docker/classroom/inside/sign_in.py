@@ -94,6 +94,20 @@ class _OnlyTheClass:
         return True
 
 
+_THEIRS: Final = (
+    "The server of your accounts {what}. That is not your fault: please tell your instructor. For the instructor: see"
+    " {see} under [sign_in.options] in classroom.toml."
+)
+
+
+def _why(error: HTTPClientError) -> str:
+    """The word that RFC 6749 (5.2) has for a refusal, if the answer gives one; else the status."""
+    try:
+        return str(json.loads(error.response.body)["error"])[:100]
+    except (AttributeError, TypeError, ValueError, KeyError):
+        return f"HTTP {error.code}"
+
+
 class _Kindly:
     """Turns what went wrong while somebody came back from their accounts into a sentence with a next step."""
 
@@ -108,28 +122,15 @@ class _Kindly:
                 raise HTTPError(error.status_code, f"This sign-in does not hold: {said}. {self._NEXT}.") from None
             raise
         except HTTPClientError as error:
-            if _why(error) == "invalid_grant":  # it says so of a code
+            why = _why(error)
+            if why == "invalid_grant":  # it says so of a code
                 said = "its code was used already, or ran out"
                 raise HTTPError(400, f"This sign-in does not hold: {said}. {self._NEXT}.") from None
-            what = f"refused this classroom ({_why(error)})"
+            what = f"refused this classroom ({why})"
             raise HTTPError(502, _THEIRS.format(what=what, see="client_id, client_secret and basic_auth")) from None
         except OSError as error:
             what = f"does not answer ({error.strerror or error})"
             raise HTTPError(502, _THEIRS.format(what=what, see="the addresses")) from None
-
-
-_THEIRS: Final = (
-    "The server of your accounts {what}. That is not your fault: please tell your instructor. For the instructor: see"
-    " {see} under [sign_in.options] in classroom.toml."
-)
-
-
-def _why(error: HTTPClientError) -> str:
-    """The word that RFC 6749 (5.2) has for a refusal, if the answer gives one; else the status."""
-    try:
-        return str(json.loads(error.response.body)["error"])[:100]
-    except (AttributeError, TypeError, ValueError, KeyError):
-        return f"HTTP {error.code}"
 
 
 # ---------------------------------------------------------------------------------------------- OpenID Connect
