@@ -224,6 +224,9 @@ class Places:
             "-6 rule add to fe80::/10 prohibit pref 90",
             "-6 address flush dev {wire} scope link",
             f"-6 address add {_WIRE_6}{last}/64 dev {{wire}} nodad",
+            # Who sends from an address on lo looks for its neighbour from a link-local one, or not at all (RFC 4861,
+            # 7.2.2; Linux' ndisc_solicit). Alone in its prefix it leads to nobody else.
+            f"-6 address add fe80::{last}/128 dev {{wire}} nodad",
         ]
 
     def _ways_to_balancers(self, node: str) -> list[str]:

@@ -125,6 +125,24 @@ def test_an_address_that_nobody_has_is_refused_at_once_and_every_time(running: R
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize(("node", "door"), [("six", "10.20.0.5"), ("lb", "[2001:db8::80]")])
+def test_neighbours_that_forgot_each_other_find_each_other_again(running: RunningStack, node: str, door: str) -> None:
+    """Linux forgets them when it likes. Who then answers from an address on lo must ask from another one."""
+    assert ask(running, "six", door) == "six"
+    network = running.machines.run(node, ["readlink", "/proc/self/ns/net"]).out.strip()
+    inside = next(process for process in Path("/proc").glob("[0-9]*/ns/net") if _leads_to(process, network))
+    subprocess.run(["nsenter", f"--net={inside}", "ip", "-6", "neighbour", "flush", "all"], check=True)
+    assert ask(running, "six", door) == "six"
+
+
+def _leads_to(link: Path, where: str) -> bool:
+    try:
+        return str(link.readlink()) == where
+    except OSError:  # the process is gone already
+        return False
+
+
+@pytest.mark.docker
 @pytest.mark.parametrize("resolver", AROUND.resolvers)
 def test_every_resolver_knows_the_names_and_no_others(running: RunningStack, resolver: str) -> None:
     assert running.apply(files(resolver)).ok
