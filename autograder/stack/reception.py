@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import errno
 import importlib
 import os
 import socket
@@ -38,8 +39,9 @@ _ALERT = b"\x15\x03\x00\x00\x02\x02\x28"
 _PEEKED = 4096
 _EARLY = 0.002
 """Timers may ring that much early."""
-_IP_FREEBIND = 15
-"""Of Linux, for IPv4 and IPv6; Python 3.11 has no name for it."""
+_ADDRESS_SECONDS = 20.0
+"""How long an address may take to come: another container brings it, and a busy machine is slow to start that one."""
+_LOOK_AGAIN = 0.02
 
 
 def speaker(protocol: str) -> Make:
@@ -164,10 +166,10 @@ class Reception:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Listen. Raises :class:`OSError` if the address is taken."""
+        """Listen. Raises :class:`OSError` if the address is taken, or does not come to be ours."""
         spec = self.shop.spec
         loop = asyncio.get_running_loop()
-        listener = _listening(spec.host, spec.port)
+        listener = await _listening(spec.host, spec.port)
         if spec.certificate:
             self.tls = _tls_context(spec.certificate, spec.speaks)
             self._spawn(self._accept(listener, self.tls))
@@ -241,7 +243,7 @@ async def _readable(connection: socket.socket) -> None:
         loop.remove_reader(connection.fileno())
 
 
-def _listening(host: str, port: int) -> socket.socket:
+async def _listening(host: str, port: int) -> socket.socket:
     """A socket that listens at an IPv4 or IPv6 address, or at ``unix:/path``."""
     if host.startswith(UNIX):
         listener = socket.socket(socket.AF_UNIX)
@@ -258,12 +260,24 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # A container may be told of its addresses a moment later: whoever shares its network may be quicker.
-        listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
-        listener.bind((host, port))
+        await _bind(listener, host, port)
     listener.listen(_BACKLOG)
     listener.setblocking(False)
     return listener
+
+
+async def _bind(listener: socket.socket, host: str, port: int) -> None:
+    """Take an address. A container may be told of its own a moment later than those that share its network."""
+    loop = asyncio.get_running_loop()
+    patience = loop.time() + _ADDRESS_SECONDS
+    while True:
+        try:
+            return listener.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL or loop.time() >= patience:
+                listener.close()
+                raise
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _tls_context(pem: str, speaks: str) -> SSLContext:

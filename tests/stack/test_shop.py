@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from autograder.stack import reception
 from autograder.stack.conduct import Conduct, behave, conduct_of, desk_path
 from autograder.stack.journal import KEPT_BYTES, forget
 from autograder.stack.model import SERVICE_TIMES
@@ -298,12 +297,6 @@ def test_nonsense_is_refused_and_the_shop_goes_on(started: Started) -> None:
 def test_it_listens_where_it_is_told(started: Started, host: str, tmp_path: Path) -> None:
     shop = started(host=f"unix:{tmp_path}/deep/er/app.sock" if host == "unix" else host)
     assert shop.get("/")[0] == 200
-
-
-@pytest.mark.parametrize("host", ["198.51.100.7", "2001:db8::7"])
-def test_it_may_be_there_a_moment_before_its_address(host: str) -> None:
-    with reception._listening(host, 0) as listener:
-        assert listener.getsockname()[0] == host
 
 
 @pytest.mark.parametrize("preface", [PROXY_ONE, PROXY_TWO, b""])
