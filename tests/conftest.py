@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -36,7 +33,6 @@ of_hypothesis.register_profile("any machine", deadline=None, suppress_health_che
 of_hypothesis.load_profile("any machine")
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 ROOT = Path(__file__).parents[1]
-_TURN = "MANYHANDS_TESTS_TURN"
 _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system"}
 _unit_now: list[str] = []  # the unit test that runs
 
@@ -51,18 +47,9 @@ sys.addaudithook(_refuse_program)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One file for a run and its workers, which inherit its name, to take turns with; and our own order of tests."""
+    """Our own order of tests, not that of pytest-xdist."""
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
-    if not hasattr(config, "workerinput"):
-        descriptor, os.environ[_TURN] = tempfile.mkstemp(prefix="many-hands-tests-", suffix=".lock")
-        os.close(descriptor)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """The file goes with the run."""
-    if not hasattr(config, "workerinput"):
-        Path(os.environ.pop(_TURN)).unlink(missing_ok=True)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -84,21 +71,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, o
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """JupyterLab in a browser and containers take turns: together they are more than two processors do in good time."""
-    with _no_programs(item), Path(os.environ[_TURN]).open("w") as lock:
-        if item.get_closest_marker("docker"):
-            fcntl.flock(lock, fcntl.LOCK_SH)
-        elif item.get_closest_marker("jupyterlab"):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        return (yield)
-
-
-@contextmanager
-def _no_programs(item: pytest.Item) -> Iterator[None]:
     """Until the test is over, with all that is set up and taken down for it, nothing may be started for a unit test."""
     _unit_now[:] = [item.nodeid] if item.get_closest_marker("unit") else []
     try:
-        yield
+        return (yield)
     finally:
         _unit_now.clear()
 

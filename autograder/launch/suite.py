@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from typing import TYPE_CHECKING
 
 from autograder.launch.places import ROOT, only_in_a_clone
@@ -13,9 +14,6 @@ from autograder.launch.places import ROOT, only_in_a_clone
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# In another order each time. The seed of the order is not that of chances: it would be the same for each worker. Of all
-# tests only when asked, `-- -p randomly --randomly-dont-reset-seed`: of the whole suite few orders have been tried.
-_SHUFFLED = ["-p", "randomly", "--randomly-dont-reset-seed"]
 PARTS: dict[str, list[list[str]]] = {
     "lint": [
         ["ruff", "check", "--quiet", "."],
@@ -35,12 +33,25 @@ _COMBINE = [["tests.measured.marks", "end"], ["coverage", "combine", "--quiet"]]
 _TELL = [["coverage", "json", "--quiet"], ["coverage", "html", "--quiet"], ["coverage", "report"]]
 _NO_FLOOR = ["--fail-under", "0"]
 """Of a part of the tests nobody can ask how much they cover."""
+# The seed of the order is not that of chances: it would be the same for each worker.
+_SHUFFLED = ["-p", "randomly", "--randomly-dont-reset-seed"]
 
 
 def units() -> list[str]:
     """The files of tests that start no program, as paths from the top of the clone; `tests/units.txt` names them."""
     lines = UNITS.read_text("utf-8").splitlines()
     return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
+
+
+def seed_of_order() -> int:
+    """What the order of tests hangs on: another one whenever a test changes, the same one for all who have these tests.
+
+    So a failure that hangs on the order comes again, here as on the machine that met it first.
+    """
+    seed = 0
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        seed = zlib.crc32(path.read_bytes(), seed)
+    return seed
 
 
 def run(
@@ -57,11 +68,12 @@ def run(
         arguments: what pytest gets; the word `--` is left out.
         only: the name of the part of `PARTS` to run.
         show: says what runs, and how it went.
-        unit: run only tests that start no program.
+        unit: run only tests that start no program, in another order each time.
         coverage: measure which lines and branches of `autograder/` ran, and fail below what `pyproject.toml` asks for.
     """
     only_in_a_clone("test")
-    given = [word for word in arguments if word != "--"] + ([*_SHUFFLED, *units()] if unit else [])
+    given = [word for word in arguments if word != "--"] + (units() if unit else [])
+    order = _SHUFFLED if unit else [*_SHUFFLED, f"--randomly-seed={seed_of_order()}"]
     parts = [only] if only else ["unit"] if given or coverage else list(PARTS)
     worst, said, began = 0, [], time.monotonic()
     # pytest-xdist counts cores that are real; the tests wait for processes half of their time, so begin one more
@@ -69,7 +81,7 @@ def run(
     environment = {"PYTEST_XDIST_AUTO_NUM_WORKERS": workers, **os.environ}
     for part in parts:
         codes = []
-        commands = [[*words, *given] for words in PARTS[part]] if part == "unit" else PARTS[part]
+        commands = [[*words, *order, *given] for words in PARTS[part]] if part == "unit" else PARTS[part]
         if coverage and part == "unit":
             told = [[*words, *_NO_FLOOR] for words in _TELL] if given else _TELL
             commands = [*_BEGIN, *([*_MEASURE, *words, *_IN_SANDBOXES] for words in commands), *_COMBINE, *told]

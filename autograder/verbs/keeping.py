@@ -175,8 +175,12 @@ def test(
     All parts run, also when one fails; the exit code is the worst one. Arguments are pytest's, and with them only
     pytest runs.
 
+    Tests come in another order whenever one of them changes. The first lines name the seed of the order;
+    `-- --randomly-seed=N` asks for that of another, `-- --randomly-dont-reorganize` for the order in which they are
+    written.
+
     With `--unit`, only those tests run that start no balancer, browser, container or other program, in another order
-    each time. The first lines name the seed of the order; `--unit -- --randomly-seed=N` gives it again.
+    each time.
     With `--coverage`, what is measured is kept in `build/coverage/`; a page to look through is in its folder `html`.
 
     Examples:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tests.launch.conftest import Bench
 
-pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.jupyterlab]
+pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser]
 
 
 def test_it_opens_on_the_list_of_labs_with_the_nbgrader_menu_and_asks_nobody_else(bench: Bench, page: Page) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.launch.conftest import Bench
 
-pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.jupyterlab]
+pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser]
 
 LAB = load_lab("spread-the-load")
 MINUTE = 60_000

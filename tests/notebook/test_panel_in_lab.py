@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Locator, Page
 
-pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.jupyterlab, pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.slow]
 LAB = load_lab("spread-the-load")
 OPEN = 'from autograder.notebook import open_lab\n\nlab = open_lab("{slug}", engine="{engine}")'
 SETTINGS = "lab/api/settings/@jupyterlab/apputils-extension:kernels-settings?token=t"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.notebook.browser.desk import Desk
 
-pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.jupyterlab, pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("machine"), pytest.mark.browser, pytest.mark.slow]
 LAB = load_lab("first-of-march")
 WORLD = read_world(LAB, next(check.settings["world"] for check in LAB.checks if "world" in check.settings))
 OPEN = """from autograder.notebook import open_lab, take_shift

@@ -1,4 +1,4 @@
-"""Unit tests come in another order each time; what is costly is made once; a seed gives the order again."""
+"""Tests come in another order, by a seed; what is costly is made once; a seed gives the order again."""
 
 from __future__ import annotations
 

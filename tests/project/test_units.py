@@ -28,7 +28,7 @@ def test_the_files_are_there_once_and_in_order() -> None:
 
 
 def test_none_of_them_needs_more_than_python() -> None:
-    needs = re.compile(r"mark\.(docker|browser|jupyterlab|slow)\b")
+    needs = re.compile(r"mark\.(docker|browser|slow)\b")
     assert [path for path in units() if needs.search((ROOT / path).read_text("utf-8"))] == []
 
 
