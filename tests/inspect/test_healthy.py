@@ -54,8 +54,9 @@ CASES = [*healthy(), *list(look_alikes())[::EVERY]]
 @pytest.mark.parametrize(("config", "capacity"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
 def test_it_is_neither_concentrated_nor_broken(config: Config, capacity: dict[str, float]) -> None:
     found = inspect(config, Wishes(capacity=capacity))
-    shares = [(pool.name, run.verdict.value, dict(run.share), run.failed) for pool in found.pools for run in pool.runs]
-    assert found.verdict.value in FINE, (shares, found.faults, found.notes)
+    runs = [(pool.name, run) for pool in found.pools for run in pool.runs] + [("", run) for run in found.together]
+    wrong = [f"{name}: {run}" for name, run in runs if run.verdict.value not in FINE]
+    assert found.verdict.value in FINE, "\n".join([*wrong, *found.faults, *found.notes])
 
 
 def test_what_is_otherwise_is_there() -> None:
