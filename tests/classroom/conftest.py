@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import ssl
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from autograder.classroom.host import LABEL
 from autograder.classroom.opening import Opened, close_classroom, open_classroom
 from autograder.classroom.people import Person
 from autograder.classroom.settings import Quota, Rooms, Settings
@@ -119,26 +119,50 @@ class Classroom:
         return self.rooms[name]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a classroom may open: under a name and a port of its own, in a folder."""
+
+    home: Path
+    name: str
+    port: int
+    browsers: list[httpx.Client] = field(default_factory=list)
+
+    def network_of_accounts(self) -> str:
+        """Make the network in which accounts from elsewhere are; this host's address in it."""
+        docker("network", "create", "--label", f"{LABEL}={self.name}", f"{self.name}_accounts")
+        (network,) = json.loads(docker("network", "inspect", f"{self.name}_accounts"))
+        return str(network["IPAM"]["Config"][0]["Gateway"])
+
+    def settings(self, **other: Any) -> Settings:
+        return Settings(name=self.name, port=self.port, labs=LABS, **other)
+
+    def open(self, settings: Settings, people: list[Person]) -> Classroom:
+        opened = open_classroom(settings, people, print, grading=False, site=False)
+        return Classroom(settings, opened, state_of(self.home, self.name).authority, self.browsers)
+
+
 @contextmanager
-def opened_classroom(home: Path, quota: Quota, people: list[Person], at_once: int) -> Iterator[Classroom]:
-    """A classroom that is open until the end of the block, and gone then with all that it had."""
+def a_place(home: Path) -> Iterator[Place]:
+    """A place until the end of the block; what opened there is gone then, with all that it had."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    name = f"mh-test-{uuid.uuid4().hex[:8]}"
-    settings = Settings(name=name, port=port, quota=quota, rooms=Rooms(at_once=at_once), labs=LABS)
-    before = os.environ.get("MANYHANDS_HOME")
-    os.environ["MANYHANDS_HOME"] = str(home)
-    browsers: list[httpx.Client] = []
-    try:
-        opened = open_classroom(settings, people, print, grading=False, site=False)
-        yield Classroom(settings, opened, state_of(home, name).authority, browsers)
-    finally:
-        for browser in browsers:
-            browser.close()
-        close_classroom(name, delete_work=True)
-        os.environ.pop("MANYHANDS_HOME")
-        if before is not None:
-            os.environ["MANYHANDS_HOME"] = before
+    place = Place(home, f"mh-test-{uuid.uuid4().hex[:8]}", port)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MANYHANDS_HOME", str(home))
+        try:
+            yield place
+        finally:
+            for browser in place.browsers:
+                browser.close()
+            close_classroom(place.name, delete_work=True)
+
+
+@contextmanager
+def opened_classroom(home: Path, quota: Quota, people: list[Person], at_once: int) -> Iterator[Classroom]:
+    """A classroom that is open until the end of the block."""
+    with a_place(home) as place:
+        yield place.open(place.settings(quota=quota, rooms=Rooms(at_once=at_once)), people)
 
 
 @pytest.fixture(scope="module")

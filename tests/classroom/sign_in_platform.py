@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import flask
+import httpx
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
@@ -31,6 +33,28 @@ SCORE: Final = "application/vnd.ims.lis.v1.score+json"
 def _key() -> RSAKey:
     """One for all platforms of a run: making it is slow."""
     return RSAKey.generate_key(2048, {"kid": "platform"})
+
+
+def clicked(target: str, hint: str = "7") -> dict[str, str]:
+    """What the platform's page posts to the tool when somebody clicks a link that leads to ``target``."""
+    return {"iss": ISSUER, "login_hint": hint, "target_link_uri": target, "client_id": CLIENT}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the tool asks the platform for then, by way of the browser."""
+
+    nonce: str
+    state: str
+    redirect_uri: str
+    response_mode: str
+    prompt: str
+
+    @classmethod
+    def of(cls, answer: httpx.Response) -> Asked:
+        assert answer.status_code == 302, answer.text
+        said = {key: value[0] for key, value in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+        return cls(**{each.name: said[each.name] for each in fields(cls)})
 
 
 @dataclass

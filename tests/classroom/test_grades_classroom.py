@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import tomllib
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from autograder.classroom import sign_in
-from autograder.classroom.host import LABEL, Host
-from autograder.classroom.opening import close_classroom, open_classroom
+from autograder.classroom.host import Host
 from autograder.classroom.people import Person
-from autograder.classroom.settings import Quota, Rooms, Settings, SignIn
+from autograder.classroom.settings import Quota, Rooms, SignIn
 from autograder.classroom.state import prepare
 from autograder.labs.catalogue import load_lab
-from tests.classroom.conftest import LABS, Classroom, Room, docker, lab_opens, wait_until
+from tests.classroom.conftest import LABS, Classroom, Room, a_place, docker, lab_opens, wait_until
 from tests.classroom.sign_in_accounts import on_loopback
 from tests.classroom.sign_in_hub import INSIDE, ROOT
-from tests.classroom.sign_in_platform import CLIENT, ISSUER, Platform
+from tests.classroom.sign_in_platform import CLIENT, ISSUER, Asked, Platform, clicked
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 (LAB,) = LABS
@@ -45,12 +40,10 @@ class School:
     def launch(self, name: str) -> Room:
         """Click the course's link as somebody, and wait until the room answers."""
         browser = self.classroom.browser()
-        url = self.classroom.settings.url
-        told = {"iss": ISSUER, "login_hint": name, "target_link_uri": f"{url}/hub/home", "client_id": CLIENT}
-        answer = browser.post("hub/lti13/oauth_login", data=told, follow_redirects=False)
-        asked = parse_qs(urlsplit(answer.headers["location"]).query)
-        token = self.platform.sign(self.platform.claims(name, asked["nonce"][0], preferred_username=name))
-        answer = browser.post("hub/lti13/oauth_callback", data={"id_token": token, "state": asked["state"][0]})
+        told = clicked(f"{self.classroom.settings.url}/hub/home", hint=name)
+        asked = Asked.of(browser.post("hub/lti13/oauth_login", data=told, follow_redirects=False))
+        token = self.platform.sign(self.platform.claims(name, asked.nonce, preferred_username=name))
+        answer = browser.post("hub/lti13/oauth_callback", data={"id_token": token, "state": asked.state})
         assert (answer.status_code, answer.url.path) == (200, "/hub/home"), answer.text
         browser.get(f"hub/spawn/{name}")
         wait_until(lambda: lab_opens(browser, name), f"the room of {name}")
@@ -66,45 +59,26 @@ class School:
 
 
 @pytest.fixture
-def school(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[School]:
+def school(tmp_path: Path) -> Iterator[School]:
     """The hub asks for the platform's keys at an address of this host that it reaches; scores go over loopback."""
-    monkeypatch.setenv("MANYHANDS_HOME", str(tmp_path))
-    name = f"mh-test-{uuid.uuid4().hex[:8]}"
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    browsers: list[httpx.Client] = []
-    try:
-        docker("network", "create", "--label", f"{LABEL}={name}", f"{name}_accounts")
-        network = json.loads(docker("network", "inspect", f"{name}_accounts"))[0]
+    with a_place(tmp_path) as place, ExitStack() as served:
         platform = Platform()
-        with ExitStack() as served:
-            platform.address = served.enter_context(on_loopback(platform.app()))
-            seen = served.enter_context(on_loopback(platform.app(), network["IPAM"]["Config"][0]["Gateway"]))
-            options = tomllib.loads((INSIDE.parent / "examples" / "lti13.toml").read_text())["sign_in"]["options"]
-            options |= {"jwks_endpoint": f"{seen}/jwks", "token_url": f"{platform.address}/token"}
-            options |= {"issuer": ISSUER, "client_id": [CLIENT], "username_key": "preferred_username"}
-            settings = Settings(
-                name=name,
-                port=port,
-                quota=Quota(processes=512),
-                rooms=Rooms(at_once=2),
-                labs=LABS,
-                sign_in=SignIn("lti13", options),
-            )
-            state = prepare(tmp_path, settings)
-            sign_in.own_key(state)  # as `classroom up` does
-            people = [Person("ada"), Person("grace", "instructor")]
-            opened = open_classroom(settings, people, print, grading=False, site=False)
-            sign_in.open_way(Host(name))
-            platform.tools = json.loads((state.folder / "hub" / "jwks.json").read_text(encoding="utf-8"))
-            file = tmp_path / "classroom.toml"
-            told = "\n".join(f"{key} = {json.dumps(value)}" for key, value in options.items())
-            file.write_text(f'name = "{name}"\nport = {port}\n[sign_in]\nkind = "lti13"\n[sign_in.options]\n{told}\n')
-            yield School(Classroom(settings, opened, state.authority, browsers), platform, file)
-    finally:
-        for browser in browsers:
-            browser.close()
-        close_classroom(name, delete_work=True)
+        platform.address = served.enter_context(on_loopback(platform.app()))
+        seen = served.enter_context(on_loopback(platform.app(), place.network_of_accounts()))
+        options = tomllib.loads((INSIDE.parent / "examples" / "lti13.toml").read_text())["sign_in"]["options"]
+        options |= {"jwks_endpoint": f"{seen}/jwks", "token_url": f"{platform.address}/token"}
+        options |= {"issuer": ISSUER, "client_id": [CLIENT], "username_key": "preferred_username"}
+        settings = place.settings(quota=Quota(processes=512), rooms=Rooms(at_once=2), sign_in=SignIn("lti13", options))
+        state = prepare(tmp_path, settings)
+        sign_in.own_key(state)  # as `classroom up` does
+        classroom = place.open(settings, [Person("ada"), Person("grace", "instructor")])
+        sign_in.open_way(Host(place.name))
+        platform.tools = json.loads((state.folder / "hub" / "jwks.json").read_text(encoding="utf-8"))
+        file = tmp_path / "classroom.toml"
+        told = "\n".join(f"{key} = {json.dumps(value)}" for key, value in options.items())
+        named = f'name = "{place.name}"\nport = {place.port}\n'
+        file.write_text(f'{named}[sign_in]\nkind = "lti13"\n[sign_in.options]\n{told}\n')
+        yield School(classroom, platform, file)
 
 
 def hand_in(ada: Room, config: str) -> None:

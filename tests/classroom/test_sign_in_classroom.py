@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import tomllib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,12 +14,10 @@ import pytest
 from autograder.classroom import passback, sign_in
 from autograder.classroom.host import LABEL, Host
 from autograder.classroom.images import ensure_images
-from autograder.classroom.opening import close_classroom, open_classroom
 from autograder.classroom.people import Person
-from autograder.classroom.settings import Rooms, Settings, SignIn
-from autograder.classroom.state import state_of
+from autograder.classroom.settings import Rooms, SignIn
 from autograder.errors import ManyHandsError
-from tests.classroom.conftest import ADDRESSES, LABS, Classroom, docker, lab_opens, wait_until
+from tests.classroom.conftest import ADDRESSES, LABS, Classroom, a_place, docker, lab_opens, wait_until
 from tests.classroom.sign_in_hub import INSIDE
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -82,33 +77,18 @@ class Opened:
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """The provider is alone in the network of accounts, until the hub is let in."""
-    home = tmp_path_factory.mktemp("accounts")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    name = f"mh-test-{uuid.uuid4().hex[:8]}"
-    browsers: list[httpx.Client] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MANYHANDS_HOME", str(home))
-        try:
-            docker("network", "create", "--label", f"{LABEL}={name}", f"{name}_accounts")
-            image = ensure_images(print, grading=False).services
-            run = ("run", "--detach", "--name", f"{name}-provider", "--network", f"{name}_accounts")
-            docker(*run, "--label", f"{LABEL}={name}", image, "python", "-c", PROVIDER)
-            address = docker("inspect", "--format", ADDRESSES, f"{name}-provider")
-            options = tomllib.loads((INSIDE.parent / "examples" / "oidc.toml").read_text())["sign_in"]["options"]
-            ends = {"authorize_url": "authorize", "token_url": "token", "userdata_url": "userinfo"}
-            options |= {key: f"http://{address}:{PORT}/{end}" for key, end in ends.items()}
-            options |= {"oauth_callback_url": f"https://127.0.0.1:{port}/hub/oauth_callback"}
-            settings = Settings(
-                name=name, port=port, rooms=Rooms(at_once=1), labs=LABS, sign_in=SignIn("oidc", options)
-            )
-            told = open_classroom(settings, [Person("ada")], print, grading=False, site=False)
-            authority = state_of(Path(os.environ["MANYHANDS_HOME"]), name).authority
-            yield Opened(Classroom(settings, told, authority, browsers), address)
-        finally:
-            for browser in browsers:
-                browser.close()
-            close_classroom(name, delete_work=True)
+    with a_place(tmp_path_factory.mktemp("accounts")) as place:
+        place.network_of_accounts()
+        image = ensure_images(print, grading=False).services
+        run = ("run", "--detach", "--name", f"{place.name}-provider", "--network", f"{place.name}_accounts")
+        docker(*run, "--label", f"{LABEL}={place.name}", image, "python", "-c", PROVIDER)
+        address = docker("inspect", "--format", ADDRESSES, f"{place.name}-provider")
+        options = tomllib.loads((INSIDE.parent / "examples" / "oidc.toml").read_text())["sign_in"]["options"]
+        ends = {"authorize_url": "authorize", "token_url": "token", "userdata_url": "userinfo"}
+        options |= {key: f"http://{address}:{PORT}/{end}" for key, end in ends.items()}
+        options |= {"oauth_callback_url": f"https://127.0.0.1:{place.port}/hub/oauth_callback"}
+        settings = place.settings(rooms=Rooms(at_once=1), sign_in=SignIn("oidc", options))
+        yield Opened(place.open(settings, [Person("ada")]), address)
 
 
 def test_the_hub_reaches_accounts_a_room_does_not_and_signing_in_opens_it(opened: Opened) -> None:

@@ -12,10 +12,8 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -29,7 +27,7 @@ from autograder.classroom.sign_in import own_key
 from autograder.classroom.state import State
 from tests.classroom.sign_in_accounts import on_loopback
 from tests.classroom.sign_in_hub import INSIDE, ROOT, SITE, Browser, Hub, a_hub, install
-from tests.classroom.sign_in_platform import AGS, CLIENT, ISSUER, LTI, Platform
+from tests.classroom.sign_in_platform import AGS, CLIENT, ISSUER, LTI, Asked, Platform, clicked
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sign-in")]
 LOGIN, CALLBACK = f"{SITE}/hub/lti13/oauth_login", f"{SITE}/hub/lti13/oauth_callback"
@@ -62,22 +60,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory, platform: Platform, began: flo
         yield hub
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the hub asks the platform for, by way of the browser."""
-
-    nonce: str
-    state: str
-
-
-def begin(browser: Browser, target: str = "/hub/home") -> Asked:
+def begin(browser: Browser, target: str = f"{SITE}/hub/home") -> Asked:
     """Click the link in the course: the platform's page posts to the hub, and is asked who this is."""
-    told = {"iss": ISSUER, "login_hint": "7", "target_link_uri": SITE + target, "client_id": CLIENT}
-    answer = browser.post(LOGIN, told, across=True)
-    assert answer.status_code == 302, answer.text
-    said = {key: value[0] for key, value in parse_qs(urlsplit(answer.headers["location"]).query).items()}
-    assert (said["redirect_uri"], said["response_mode"], said["prompt"]) == (CALLBACK, "form_post", "none")
-    return Asked(said["nonce"], said["state"])
+    asked = Asked.of(browser.post(LOGIN, clicked(target), across=True))
+    assert (asked.redirect_uri, asked.response_mode, asked.prompt) == (CALLBACK, "form_post", "none")
+    return asked
 
 
 def come(browser: Browser, token: str, state: str) -> httpx.Response:
@@ -99,12 +86,11 @@ def test_a_launch_lets_in_whoever_is_in_the_list(hub: Hub, platform: Platform) -
 
 def test_a_link_to_a_lab_leads_there_and_to_no_other_site(hub: Hub, platform: Platform) -> None:
     browser = Browser(hub)
-    asked = begin(browser, "/lab/tree/spread-the-load/spread-the-load.ipynb")
+    asked = begin(browser, f"{SITE}/lab/tree/spread-the-load/spread-the-load.ipynb")
     answer = come(browser, platform.sign(platform.claims("ada", asked.nonce)), asked.state)
     assert answer.headers["location"] == "/lab/tree/spread-the-load/spread-the-load.ipynb"
-    told = {"iss": ISSUER, "login_hint": "7", "target_link_uri": "https://evil.example/x", "client_id": CLIENT}
-    said = parse_qs(urlsplit(browser.post(LOGIN, told, across=True).headers["location"]).query)
-    answer = come(browser, platform.sign(platform.claims("ada", said["nonce"][0])), said["state"][0])
+    asked = begin(browser, "https://evil.example/x")
+    answer = come(browser, platform.sign(platform.claims("ada", asked.nonce)), asked.state)
     assert answer.headers["location"] == "/x"
 
 
