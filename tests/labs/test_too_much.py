@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,27 +12,32 @@ from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.amplified import work_in
 from autograder.labs.kinds.surge import in_words, wave_of, why
-from autograder.labs.proofs import Expected
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations
 from autograder.traffic.sample import Fate, Sample
-from tests.labs.folders import faults
+from tests.labs.folders import Found, side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LAB = load_lab("too-much")
-CASES = {case.name: case for case in expectations(LAB)}
+FOLDERS = [case.name for case in expectations(LAB)]
 LONG = ("start", "waits-for-ever", "limit-at-the-door", "only-app1", "retries-off-only", "room-for-all")
 """People wait in vain here, and the check waits with them; it costs no more than the others."""
 
 
-@pytest.mark.parametrize("expected", [c for c in CASES.values() if c.name not in LONG], ids=lambda case: case.name)
-def test_each_folder_gets_what_it_must(expected: Expected) -> None:
-    assert faults(LAB, expected) == []
+@pytest.fixture(scope="module")
+def found(request: pytest.FixtureRequest) -> Iterator[Found]:
+    with side_by_side(LAB, request) as found:
+        yield found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LONG)
-def test_each_folder_that_takes_long_gets_what_it_must(name: str) -> None:
-    assert faults(LAB, CASES[name]) == []
+@pytest.mark.xdist_group("too-much")
+@pytest.mark.parametrize(
+    "folder", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in FOLDERS]
+)
+def test_each_folder_gets_what_it_must(found: Found, folder: str) -> None:
+    assert found[folder].result() == []
 
 
 @pytest.mark.docker

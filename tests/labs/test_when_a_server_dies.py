@@ -9,31 +9,34 @@ import pytest
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.done_once import again
-from autograder.labs.proofs import Expected
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations
 from autograder.traffic import done
 from autograder.traffic.job import Job
-from tests.labs.folders import faults
+from tests.labs.folders import Found, side_by_side
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LAB = load_lab("when-a-server-dies")
-CASES = {case.name: case for case in expectations(LAB)}
+FOLDERS = [case.name for case in expectations(LAB)]
 LONG = ("start", "knocks-at-the-door", "checks-an-hour-apart", "only-redispatch")
 """They fail what only time can show; they wait for it and cost no more than the others."""
 
 
-@pytest.mark.parametrize("expected", [c for c in CASES.values() if c.name not in LONG], ids=lambda case: case.name)
-def test_each_folder_gets_what_it_must(expected: Expected) -> None:
-    assert faults(LAB, expected) == []
+@pytest.fixture(scope="module")
+def found(request: pytest.FixtureRequest) -> Iterator[Found]:
+    with side_by_side(LAB, request) as found:
+        yield found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LONG)
-def test_each_folder_that_takes_long_gets_what_it_must(name: str) -> None:
-    assert faults(LAB, CASES[name]) == []
+@pytest.mark.xdist_group("when-a-server-dies")
+@pytest.mark.parametrize(
+    "folder", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in FOLDERS]
+)
+def test_each_folder_gets_what_it_must(found: Found, folder: str) -> None:
+    assert found[folder].result() == []
 
 
 @pytest.mark.docker
