@@ -6,6 +6,7 @@ This file is called by nbgrader; :mod:`autograder.grading.frame` calls nbgrader.
 :func:`before_autograde` puts the folder in order, :class:`SubmissionExporter` reads the notebook whatever it holds,
 :class:`PutInOrder` builds it anew from the release, :class:`ExaminerPreprocessor` writes the verdicts into it,
 :class:`SaveVerdicts` stores them. No cell is executed and nothing of a submission is imported.
+``nbgrader generate_feedback`` makes its page with :class:`FeedbackExporter`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import bleach
 import nbformat
-from nbconvert.exporters import NotebookExporter
+from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
@@ -39,7 +41,9 @@ from autograder.grading.regrade import changes, held_in_words
 from autograder.grading.settings import Places
 from autograder.grading.submission import Submission
 from autograder.grading.tidy import copy_plain
+from autograder.grading.variants import variant_of
 from autograder.grading.written import read_note, write_note, written_record
+from autograder.labs.catalogue import load_lab
 from autograder.labs.verdict import Verdict
 
 _nbformat: Any = nbformat
@@ -225,6 +229,30 @@ class SaveVerdicts(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no typ
             grade.auto_score = None
             grade.needs_manual_grade = True
             self.gradebook.db.commit()
+
+
+class FeedbackExporter(HTMLExporter):
+    """The page that a learner gets: nbgrader's own, with the titles of our checks in its list.
+
+    nbgrader calls each of them "Test cell" there (0.9.x, its template ``feedback``), which tells nobody where points
+    were lost. Other settings are those of ``HTMLExporter``.
+    """
+
+    home = Unicode("", help="The class's home folder.").tag(config=True)
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> tuple[Any, Any]:
+        """The page, and nbconvert's resources. A notebook of no lab of ours keeps nbgrader's words."""
+        convert: Any = super().from_notebook_node
+        page, resources = convert(nb, resources=resources, **kw)
+        names = resources["nbgrader"]
+        try:
+            lab = load_lab(names["assignment"], variant_of(Places(Path(self.home)), names["student"]))
+        except ManyHandsError:
+            return page, resources
+        for check in lab.checks:
+            link = f'<a href="#{check.name}">'
+            page = page.replace(f"{link}Test cell</a>", f"{link}{escape(check.title)}</a>")
+        return page, resources
 
 
 def safe_markdown(source: str) -> str:

@@ -140,6 +140,8 @@ def nbgrader_settings(home: Path) -> Mapping[str, Mapping[str, Any]]:
             # The files a learner works on are in the release too; autograding must not put ours over theirs.
             "exclude_overwriting": {lab.slug: list(lab.files) for lab in all_labs()},
         },
+        "GenerateFeedback": {"exporter_class": f"{_STEP}.FeedbackExporter"},
+        "FeedbackExporter": {"home": str(home)},
         "PutInOrder": {"home": str(home)},
         "ExaminerPreprocessor": {"home": str(home)},
         # Feedback and formgrader render what learners wrote in an instructor's session.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from autograder.grading.batch import grade
 from autograder.grading.settings import Places, server_environment
+from autograder.grading.variants import variant_of
 from autograder.grading.written import written_record
 from autograder.labs.catalogue import load_lab
 from autograder.traffic.clients import population
@@ -32,6 +34,9 @@ def only_hidden_clients_suffer() -> bytes:
     return text.replace("proxy_pass http://shop;", "proxy_pass http://$pool;").encode()
 
 
+LISTED = re.compile(r'<li><a href="#[^"]+">([^<]*)</a> \(Score')
+
+
 def test_from_fetch_to_feedback_with_three_learners(places: Places, tmp_path: Path) -> None:
     for name, conf in (("alice", config("reference")), ("bob", config(WRONG)), ("eve", only_hidden_clients_suffer())):
         learner = Learner(name, places, tmp_path / name)
@@ -51,6 +56,9 @@ def test_from_fetch_to_feedback_with_three_learners(places: Places, tmp_path: Pa
     nbgrader(places, "generate_feedback", LAB)
     page = (places.course / "feedback" / "bob" / LAB / f"{LAB}.html").read_text()
     assert "not yet" in page
+    assert "Test cell" not in page
+    own = load_lab(LAB, variant_of(places, "bob"))
+    assert [html.unescape(name) for name in LISTED.findall(page)] == [check.title for check in own.checks]
     assert "conf/nginx.conf:" in page
     assert "█" in page
     told = written_record(places, LAB, "bob")
