@@ -115,8 +115,7 @@ class Measuring:
                     time.sleep(_PAUSE_S)
                     continue
                 runs = [self._judge(pool, people, state, batches) for pool in self.pools]
-                open_ = {run.pool for run in runs if _more_would_tell(run, self._placed(people))}
-                legs = [leg for leg in self.legs if any(self.aimed(leg, pool) for pool in open_)]
+                legs = self.legs_to(run.pool for run in runs if _more_would_tell(run, self._placed(people)))
                 number, count = number + 1, min(2 * count, MOST - batches.sent)
                 if not legs or count < REQUESTS:
                     return [*runs, self._together(people, state, batches)]
@@ -260,6 +259,11 @@ class Measuring:
         unit = "request" if len(people.clients) == 1 else "connection" if layer_4 else "auto"
         verdict = self._verdict(pool.serving() or tuple(pool.members), people, state, fates, unit, paths)
         return Run(pool.name, people.name, state, tuple(fates), batches.seconds, verdict, tuple(paths))
+
+    def legs_to(self, pools: Iterable[str]) -> list[Leg]:
+        """The legs whose requests may be for one of the pools; to ``""``, all servers together, lead all of them."""
+        names = set(pools)
+        return [leg for leg in self.legs if "" in names or any(self.aimed(leg, name) for name in names)]
 
     def aimed(self, leg: Leg, pool: str) -> bool:
         """Whether requests of the leg may be for the pool; all may where reading found no way to it."""

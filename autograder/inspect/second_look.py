@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from autograder.inspect.measure import MOST
 from autograder.judge.spread import Spread
 from autograder.stack.conduct import Conduct
 from autograder.stack.twin.naming import are_open, hosts_of
@@ -26,6 +27,8 @@ _HOSTS = 300
 _TO_EACH = 2
 _PAUSE_S = 1.0
 """So long a balancer has to make up its mind about servers that it lost sight of while this machine was busy."""
+_TO_EACH_LEG = (300, 1200)
+"""Requests a moment later, and so many where those did not tell."""
 _BUSY = (96, 384)
 """Requests in work at once, so that limits of connections, and counts of them, come to bear."""
 _BUSY_REQUESTS = 900
@@ -106,11 +109,17 @@ def _by_weight(look: Look, measuring: Measuring, run: Run) -> None:
 
 
 def _once_more(look: Look, measuring: Measuring, runs: Sequence[Run]) -> None:
-    """Is it still so a moment later?"""
+    """Is it still so a moment later, with more requests for these pools than they had among all the others?"""
     time.sleep(_PAUSE_S)
     for clients in dict.fromkeys(run.clients for run in runs):
-        again = measuring.once(population(clients), measuring.legs, seed=97)
-        _take_even(look, [run for run in runs if run.clients == clients], again)
+        left = [run for run in runs if run.clients == clients]
+        for each in _TO_EACH_LEG:
+            legs = measuring.legs_to(run.pool for run in left)
+            again = measuring.once(population(clients), legs, count=min(MOST, each * len(legs)), seed=97)
+            _take_even(look, left, again)
+            left = [run for run, new in _pairs(left, again) if new.verdict.spread is Spread.UNDECIDED]
+            if not left:
+                break
 
 
 def _by_name(look: Look, measuring: Measuring, runs: Sequence[Run]) -> None:

@@ -32,7 +32,9 @@ MOST_VARIANTS = 60
 MOST_S = 20.0
 """So much is tried, at most; every variant costs a reload and some hundred requests."""
 _ROUNDS = (300, 600)
-"""Requests for one variant, and so many more where those did not tell."""
+"""Requests of each leg for one variant, and so many more where those did not tell."""
+_LEGS = 4
+"""That is asked for so many legs at most: a variant must not take long."""
 _ALONE = 30
 """With more statements than this, whole sets of them are tried before each alone."""
 _CALM = 0.02
@@ -121,8 +123,9 @@ class _Search:
         """The pool that gets the traffic in question now, if it and all others are even."""
         before = [run for run in self.hot if run.clients == clients]
         lost = max(run.failed / len(run.fates) for run in before)
+        legs = self.measuring.legs_to(run.pool for run in before)
         for number, count in enumerate(_ROUNDS):
-            again = self.measuring.once(population(clients), self.measuring.legs, count=count, seed=number)
+            again = self.measuring.once(population(clients), legs, count=count * min(_LEGS, len(legs)), seed=number)
             pools = [run for run in again if run.pool and run.fates]
             wide = [run for run in pools if len(run.verdict.fair) > 1]
             whole = again[-1]
