@@ -45,7 +45,7 @@ def test_from_the_first_look_to_the_submission(bench: Bench, places: int, lines:
     try:
         see("concentrated: 100% on one of four servers")
         see(r"▸1 app1 +█+│█+ +100%")
-        assert screen.letters.rows()[-2:] == list(KEYS_LINES)
+        screen.wait(lambda: screen.letters.rows()[-2:] == list(KEYS_LINES), "the keys")
 
         press("g")
         see("What part of the requests")

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from autograder.stack.parent import end_with
 
 def work():
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # in one piece: another one writes there, too
     time.sleep(3600)
 
 if __name__ == "__main__":
@@ -33,10 +33,12 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "pool.py"
     script.write_text(POOL, encoding="utf-8")
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout
-        workers = [Process.of(int(parent.stdout.readline())) for _ in range(2)]
-        running = [worker for worker in workers if worker and worker.runs()]
-        assert len(running) == 2
-        parent.kill()
+        try:
+            assert parent.stdout
+            workers = [Process.of(int(parent.stdout.readline())) for _ in range(2)]
+            running = [worker for worker in workers if worker and worker.runs()]
+            assert len(running) == 2
+        finally:
+            parent.kill()
         parent.wait()
         assert all(worker.wait(30) for worker in running)
