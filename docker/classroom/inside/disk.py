@@ -40,6 +40,12 @@ for size, path, changed in json.loads(sys.argv[1]):
             os.remove(file)
     except OSError as error:
         print(error, file=sys.stderr)
+left = {{}}
+for folder, _, names in os.walk({WORK!r}):
+    for name in names:
+        told = os.lstat(os.path.join(folder, name))
+        left[told.st_ino] = told.st_size
+print(sum(left.values()))
 """
 
 
@@ -51,10 +57,10 @@ class Sizes:
         self._asked = float("-inf")
         self._bytes: dict[str, int] = {}
 
-    def of(self, client: Any, volume: str, fresh_seconds: float = _FRESH_SECONDS) -> int:
-        """Bytes in a volume, not older than so many seconds; 0 for one that is not there yet."""
+    def of(self, client: Any, volume: str) -> int:
+        """Bytes in a volume, a moment ago; 0 for one that is not there yet."""
         with self._lock:
-            if time.monotonic() - self._asked > fresh_seconds:
+            if time.monotonic() - self._asked > _FRESH_SECONDS:
                 try:
                     told = client.df()["Volumes"] or ()
                     self._bytes = {one["Name"]: one["UsageData"]["Size"] for one in told}
@@ -65,6 +71,11 @@ class Sizes:
                         raise
             return self._bytes.get(volume, 0)
 
+    def know(self, volume: str, held: int) -> None:
+        """Somebody counted a volume's bytes just now: Docker, if it is busy, may not say so for a while."""
+        with self._lock:
+            self._bytes[volume] = held
+
 
 def largest(client: Any, image: str, volume: str, label: dict[str, str]) -> list[tuple[int, str, int]]:
     """The largest files of a volume: bytes, path, time of the last change (ns)."""
@@ -73,9 +84,9 @@ def largest(client: Any, image: str, volume: str, label: dict[str, str]) -> list
     ]
 
 
-def delete(client: Any, image: str, volume: str, label: dict[str, str], chosen: list[Any]) -> None:
-    """Delete those of the chosen files that are still what they were when they were shown."""
-    _beside(client, image, volume, label, _DELETE, json.dumps(chosen))
+def delete(client: Any, image: str, volume: str, label: dict[str, str], chosen: list[Any]) -> int:
+    """Delete those of the chosen files that are still what they were when they were shown; the bytes that are left."""
+    return int(_beside(client, image, volume, label, _DELETE, json.dumps(chosen)))
 
 
 def form(held: int, limit: int, files: list[tuple[int, str, int]]) -> str:

@@ -187,9 +187,9 @@ class RoomSpawner(DockerSpawner):
         volume = self.format_volume_name(f"{self.classroom}-work-{{username}}", self)
         return self.client, self.image, volume, {LABEL: self.classroom}
 
-    def _held(self, **fresh: float) -> int:
+    def _held(self) -> int:
         client, _, volume, _ = self._files()
-        return _sizes.of(client, volume, **fresh)
+        return _sizes.of(client, volume)
 
     def _largest(self) -> list[tuple[int, str, int]]:
         return disk.largest(*self._files())
@@ -198,8 +198,10 @@ class RoomSpawner(DockerSpawner):
         """Delete what was chosen if there is too much, and refuse if there still is."""
         if self._held() <= self.disk_limit:
             return
-        disk.delete(*self._files(), self.user_options.get("delete", []))
-        if (held := self._held(fresh_seconds=0.0)) > self.disk_limit:
+        _, _, volume, _ = self._files()
+        held = disk.delete(*self._files(), self.user_options.get("delete", []))
+        _sizes.know(volume, held)
+        if held > self.disk_limit:
             refused = HTTPError(507, disk.too_many(held, self.disk_limit))
             refused.jupyterhub_message = disk.too_many(held, self.disk_limit)
             raise refused
