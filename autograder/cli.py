@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import CycloptsError, UnusedCliTokensError
 
+from autograder.ending import Told, unwinding
 from autograder.errors import ManyHandsError
 from autograder.verbs import classroom, drilling, guarding, judging, keeping, learning, reporting, teaching
 from autograder.verbs.verb import app
@@ -24,7 +25,8 @@ def main(words: Sequence[str]) -> int:
     try:
         if not words or words[0] == "help":
             words = [*words[1:], "--help"]
-        result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
+        with unwinding():
+            result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
         return result if isinstance(result, int) else 0
     except ManyHandsError as error:
         print(spoken(f"manyhands: {error}"), file=sys.stderr)
@@ -32,6 +34,8 @@ def main(words: Sequence[str]) -> int:
     except CycloptsError as error:
         print(f"manyhands: {_plainly(error)}\n  next  {COMMAND} --help", file=sys.stderr)
         return 2
+    except Told as told:
+        return told.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `./manyhands labs | head`

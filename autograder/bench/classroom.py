@@ -9,11 +9,9 @@ was turned away comes in. Nothing is left of it afterwards.
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import ssl
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from contextlib import asynccontextmanager
@@ -110,7 +108,6 @@ def measure(learners: int, say: Callable[[str], None], *, labs: tuple[str, ...] 
         )
         home = Path(folder)
         try:
-            _end_like_ctrl_c()
             people = [Person(name) for name in names]
             opened = open_classroom(settings, people, say, grading=False, site=False, home=home)
             trust = ssl.create_default_context(cafile=str(state_of(home, settings.name).authority))
@@ -314,12 +311,6 @@ def _measured(day: _Day) -> Measured:
         waited_behind=max(visitor.waited_behind for visitor in day.learners),
         failed=tuple(day.failed),
     )
-
-
-def _end_like_ctrl_c() -> None:
-    """Close the classroom also when somebody ends this politely (SIGTERM)."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def _free_port() -> int:

@@ -14,12 +14,11 @@ begins only while a fifth of them is idle, or busy with what gives way (`nice`).
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import statistics
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,7 @@ from autograder.bench.guard_cases import balancers, draw
 from autograder.bench.guard_play import RATE, Played, play
 from autograder.errors import ManyHandsError
 from autograder.guard.state import Step
-from autograder.stack.parent import end_with
+from autograder.stack.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -232,15 +231,15 @@ def _round(
     left: Sequence[tuple[bool, int]], seed: int, jobs: int, *, kill: bool
 ) -> Iterator[tuple[tuple[bool, int], Played | Exception]]:
     """Play them, each in one of some processes; whatever went wrong comes in place of what was played."""
-    method, processors = multiprocessing.get_context("spawn"), _Processors()
-    with ProcessPoolExecutor(jobs, method, end_with, (os.getpid(),)) as pool:
+    processors = _Processors()
+    with Workers(jobs) as workers:
         waiting = iter(left)
         under_way: dict[Future[Played], tuple[bool, int]] = {}
         looked, more = time.monotonic(), True
         while True:
             fits = not under_way or (more and len(under_way) < jobs and processors.some_idle())
             if fits and (one := next(waiting, None)) is not None:
-                under_way[pool.submit(_one, seed, one[1], one[0], kill)] = one
+                under_way[workers.submit(_one, seed, one[1], one[0], kill)] = one
             if not under_way:
                 return
             over = wait(under_way, max(0.0, looked + _LOOK_S - time.monotonic()), FIRST_COMPLETED).done

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from nbgrader.server_extensions.formgrader.base import BaseApiHandler, check_not
 from tornado import web
 
 from autograder.grading import by_hand
-from autograder.stack.parent import end_with
+from autograder.stack.workers import Workers
 
 _BUTTONS = {
     r"/formgrader/api/submission/([^/]+)/([^/]+)/autograde": "autograde",
@@ -37,20 +34,18 @@ class _Other:
     """The other process: started when it is first needed, kept warm, and replaced when it dies."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
+        self._workers: Workers | None = None
 
     async def press(self, home: str, step: str, arguments: tuple[str, ...]) -> dict[str, Any]:
         """Nbgrader's answer: ``success``, and perhaps ``log`` and ``error``. One at a time: there is one gradebook."""
-        if self._pool is None:
-            # Not fork: the server has threads and sockets that are nobody else's.
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=end_with, initargs=(os.getpid(),))
-        pool = self._pool
+        if self._workers is None:
+            self._workers = Workers(1)
+        workers = self._workers
         try:
-            return await asyncio.wrap_future(pool.submit(press, home, step, arguments))
+            return await asyncio.wrap_future(workers.submit(press, home, step, arguments))
         except BrokenProcessPool:
-            if self._pool is pool:
-                self._pool = None
+            if self._workers is workers:
+                self._workers = None
             return {"success": False, "error": "The process that did it died, perhaps for want of memory. Try again."}
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
 from autograder.grading.judging import Judge, OursError, Task, Verdicts
-from autograder.stack.parent import end_with
+from autograder.stack.workers import Workers
 
 _DEATHS: Final = 3
 """A task whose processes died this often is given up."""
@@ -62,15 +61,7 @@ def _run(load: Callable[[int], Task], batch: deque[int], window: int, processes:
     todo = deque(batch)
     running: dict[Future[Verdicts], int] = {}
     broken = False
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(processes, len(todo)),
-        # Not fork: who grades has threads (nbgrader's, a server's), and a fork would copy their locks.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=end_with,
-        initargs=(os.getpid(),),
-    )
-    try:
+    with Workers(min(processes, len(todo))) as workers:
         while (todo and not broken) or running:
             while todo and not broken and len(running) < window:
                 try:
@@ -79,7 +70,7 @@ def _run(load: Callable[[int], Task], batch: deque[int], window: int, processes:
                     yield todo.popleft(), error
                     continue
                 try:
-                    running[pool.submit(ask, task)] = todo[0]
+                    running[workers.submit(ask, task)] = todo[0]
                 except BrokenProcessPool:
                     broken = True
                 else:
@@ -92,10 +83,5 @@ def _run(load: Callable[[int], Task], batch: deque[int], window: int, processes:
                     yield running.pop(future), future.result()
                 else:
                     yield running.pop(future), wrong if isinstance(wrong, Exception) else OursError(repr(wrong))
-    except BaseException:
-        # Interrupted: nobody waits for what is under way, so nobody has to wait for its end.
-        for process in set(multiprocessing.active_children()) - others:
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        if broken:
+            workers.end()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import secrets
 import tomllib
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +16,7 @@ from autograder.labs.proofs import Expected, Proof, Record, key
 from autograder.labs.variants import faults_of, vary
 from autograder.labs.verdict import Outcome
 from autograder.stack.engine import EngineError
-from autograder.stack.parent import end_with
+from autograder.stack.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -173,18 +171,15 @@ def _all(tasks: Sequence[_Task], processes: int) -> Iterator[Proof]:
     if processes < 2:
         yield from map(_prove, tasks)
         return
-    # Not fork: the caller may have threads. Every process ends with this one, even if that is killed.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
+    with Workers(processes) as workers:
         try:
-            yield from pool.map(_prove, tasks)
+            for proof in [workers.submit(_prove, task) for task in tasks]:
+                yield proof.result()
         except BrokenProcessPool as error:
             remedy = "run it again with --jobs 1"
             raise EngineError(
                 "a process that examined was ended", why="perhaps too little memory", remedy=remedy
             ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _prove(task: _Task) -> Proof:

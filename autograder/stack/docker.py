@@ -25,6 +25,7 @@ from autograder.stack.docker_making import make
 from autograder.stack.docker_owner import remove_stack, remove_strays
 from autograder.stack.docker_plan import READY_SECONDS, Plan, python_on_node
 from autograder.stack.docker_programs import check_runs, version_command
+from autograder.stack.docker_reaper import stack_comes, stack_goes
 from autograder.stack.docker_sidecar import Sidecar, sidecar
 from autograder.stack.engine import TIMED_OUT, EngineError, NodeDownError, NodeState, Ran
 from autograder.stack.local_sandbox import own_programs
@@ -68,6 +69,7 @@ class DockerEngine:
             api.close()
             raise
         try:
+            stack_comes()
             machines.set_up()
         except BaseException:
             machines.stop()
@@ -332,6 +334,7 @@ class DockerMachines:
                 return
             with asking("remove the stack"):
                 remove_stack(self._api, self._plan.key, at_once)
+            stack_goes()
             self._stopped = True
             self._api.close()
 

@@ -1,7 +1,8 @@
 """Who owns what on the Docker daemon, and clearing up after owners that are gone.
 
 Everything a stack makes carries labels that name the process it belongs to. A process that was killed cannot clear
-up, so whoever opens the next stack does it.
+up, so its reaper does it (:mod:`autograder.stack.docker_reaper`); and where that was killed too, whoever opens the next
+stack.
 """
 
 from __future__ import annotations

@@ -16,7 +16,13 @@ from autograder.whereabouts import COMMAND, spoken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-app = App(name=COMMAND, version=__version__, help_format="plaintext", help_formatter="plain")
+app = App(
+    name=COMMAND,
+    version=__version__,
+    help_format="plaintext",
+    help_formatter="plain",
+    suppress_keyboard_interrupt=False,  # what told us to end decides the exit code
+)
 
 Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object instead.")]
 Engine = Annotated[Literal["local", "docker"], Parameter(help="Where stacks run: here in namespaces, or in Docker.")]

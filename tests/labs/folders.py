@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,7 @@ from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations, prove
-from autograder.stack.parent import end_with
+from autograder.stack.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,13 +45,8 @@ def side_by_side(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Found]:
     mine = [item for item in request.session.items if item.path == request.path]
     told = [item.callspec.params for item in mine if hasattr(item, "callspec")]
     names = [params["folder"] for params in told if "folder" in params]
-    # Not fork: the caller may have threads. Every process ends with this one, even if that is killed.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(AT_ONCE, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool:
-        try:
-            yield {name: pool.submit(_faults_of, lab.slug, name) for name in names}
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with Workers(AT_ONCE) as workers:
+        yield {name: workers.submit(_faults_of, lab.slug, name) for name in names}
 
 
 def _faults_of(slug: str, folder: str) -> list[str]:

@@ -15,21 +15,14 @@ from autograder.labs.kinds.surge import in_words, wave_of, why
 from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations
 from autograder.traffic.sample import Fate, Sample
-from tests.labs.folders import Found, side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.labs.folders import Found
 
 LAB = load_lab("too-much")
 FOLDERS = [case.name for case in expectations(LAB)]
 LONG = ("start", "waits-for-ever", "limit-at-the-door", "only-app1", "retries-off-only", "room-for-all")
 """People wait in vain here, and the check waits with them; it costs no more than the others."""
-
-
-@pytest.fixture(scope="module")
-def found(request: pytest.FixtureRequest) -> Iterator[Found]:
-    with side_by_side(LAB, request) as found:
-        yield found
 
 
 @pytest.mark.xdist_group("too-much")

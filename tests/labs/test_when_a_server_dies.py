@@ -13,22 +13,16 @@ from autograder.labs.verdict import Outcome
 from autograder.labs.verify import expectations
 from autograder.traffic import done
 from autograder.traffic.job import Job
-from tests.labs.folders import Found, side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.labs.folders import Found
 
 LAB = load_lab("when-a-server-dies")
 FOLDERS = [case.name for case in expectations(LAB)]
 LONG = ("start", "knocks-at-the-door", "checks-an-hour-apart", "only-redispatch")
 """They fail what only time can show; they wait for it and cost no more than the others."""
-
-
-@pytest.fixture(scope="module")
-def found(request: pytest.FixtureRequest) -> Iterator[Found]:
-    with side_by_side(LAB, request) as found:
-        yield found
 
 
 @pytest.mark.xdist_group("when-a-server-dies")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from autograder.stack.docker_owner import STACK, owner_is_gone, owner_labels, re
 from autograder.stack.docker_plan import Plan
 from autograder.stack.engine import EngineError
 from autograder.stack.model import Balancer, Server, Stack
+from autograder.stack.procfs import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,8 +48,11 @@ def belongings(api: Any, key: str) -> list[str]:
     return found + [one["Name"] for one in api.volumes(filters=label)["Volumes"] or []]
 
 
-def stray(meanwhile: Callable[[str], None] = lambda _: None) -> str:
-    """Key of a stack whose owner was killed; ``meanwhile`` is called with it while the owner lives."""
+def stray(meanwhile: Callable[[str], None] = lambda _: None, *, reaped: bool = False) -> str:
+    """Key of a stack whose owner was killed; ``meanwhile`` is called with it while the owner lives.
+
+    Unless it is to be ``reaped``, the owner's reaper was killed first.
+    """
     code = """
 import sys
 from autograder.stack.docker import DockerEngine
@@ -63,6 +68,9 @@ sys.stdin.read()
         assert owner.stdout is not None
         key = owner.stdout.readline().strip()
         meanwhile(key)
+        if not reaped:
+            (reaper,) = map(int, Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text().split())
+            os.kill(reaper, signal.SIGKILL)
         owner.kill()
         owner.wait()
     return key
@@ -107,6 +115,12 @@ def test_a_killed_owner_s_stack_is_removed_by_the_next_to_open(api: Any) -> None
     key = stray(while_its_owner_lives)
     remove_strays(api)
     assert belongings(api, key) == []
+
+
+@pytest.mark.docker
+def test_a_killed_owner_s_stack_is_removed_at_once(api: Any) -> None:
+    key = stray(lambda key: None if belongings(api, key) else pytest.fail("it was never there"), reaped=True)
+    assert wait_until(lambda: not belongings(api, key), 60)
 
 
 @pytest.mark.docker

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from autograder.ending import unwinding
 from autograder.errors import ManyHandsError
 from autograder.grading.own_copy import make_own
 from autograder.labs.catalogue import load_lab
@@ -20,13 +19,10 @@ from autograder.notebook.terminal.prompt import converse
 from autograder.notebook.terminal.task import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
-    from types import FrameType
 
-    from autograder.notebook.terminal.screen import LabApp
 
-_ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
 _DUMB: Final = ("", "dumb", "unknown")
 
 
@@ -67,7 +63,7 @@ def open_in_terminal(
         ManyHandsError: there is no such lab, it is open elsewhere, or its stack does not start.
     """
     lab = load_lab(slug, make_own(folder, slug))
-    with _ended_by_signals() as chief:
+    with unwinding() as ending:
         say(f"Starting the stack of {lab.title!r} …")
         session = LabSession(lab, folder, engine, "a terminal")
         try:
@@ -78,46 +74,11 @@ def open_in_terminal(
                 return converse(Commands(session, submit), folder, show)
             from autograder.notebook.terminal.screen import LabApp
 
-            chief.app = LabApp(Desk(session.room, folder, lab.files, submit, on_call, task_of(lab, folder)))
-            chief.app.run(mouse=False)  # so that the terminal's own mouse can mark and copy text
-            code = chief.code or chief.app.return_code or 0
+            app = LabApp(Desk(session.room, folder, lab.files, submit, on_call, task_of(lab, folder)))
+            ending.leave = app.leave
+            app.run(mouse=False)  # so that the terminal's own mouse can mark and copy text
+            code = ending.exit_code or app.return_code or 0
         finally:
             session.close()
     say(f"The stack has ended. Your files are in {folder}; ./manyhands lab {slug} goes on where you were.")
     return code
-
-
-class _Chief:
-    """Who is told by a signal that it is time to go. ``code`` is 0 unless one came."""
-
-    app: LabApp | None = None
-    code = 0
-
-    def told(self, number: int, _frame: FrameType | None) -> None:
-        """End the screen if there is one; else unwind from wherever we are."""
-        for which in _ENDINGS:
-            signal.signal(which, signal.SIG_IGN)  # the tidying up is not to be interrupted
-        if number == signal.SIGHUP:
-            _write_to_nobody()
-        self.code = 128 + number
-        if self.app is None or not self.app.leave():
-            raise SystemExit(self.code)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[_Chief]:
-    """Turn TERM and HUP into an orderly end."""
-    chief = _Chief()
-    before = {which: signal.signal(which, chief.told) for which in _ENDINGS}
-    try:
-        yield chief
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)
-
-
-def _write_to_nobody() -> None:
-    """The terminal is gone: whoever still writes to it must neither fail nor wait."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
