@@ -5,16 +5,31 @@ Every folder of the lab is proved by ``./manyhands verify it-rolls-itself-back``
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
 import pytest
 
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds.watchdog import PROMISES, scenes_of
-from autograder.labs.kinds.watchdog_play import SCENES
+from autograder.labs.kinds.watchdog_play import _ROUNDS, _WARM, SCENES, Watched, _loads, _Player
 from autograder.labs.verify import expectations
+from autograder.stack.procfs import wait_until
+
+if TYPE_CHECKING:
+    from autograder.stack.running_program import RunningProgram
+    from autograder.traffic.sample import Sample
 
 LAB = load_lab("it-rolls-itself-back")
 CASES = {case.name: case for case in expectations(LAB)}
+
+
+class Counted(NamedTuple):
+    """What a watchdog has done so far: asked HAProxy, and made it load a config."""
+
+    looks: int
+    loads: int
 
 
 def outcomes(case: str, checks: list[str], engine: str = "local", seed: int = 0) -> dict[str, str]:
@@ -45,6 +60,39 @@ def test_one_that_ends_at_once_is_told_what_it_said_last() -> None:
     assert (verdict.outcome, verdict.points) == ("failed", 0.0)
     assert verdict.why.startswith("watchdog.py is gone: It ended with code 1")
     assert verdict.why.endswith("no releases")
+
+
+def test_each_round_is_looked_at_whole_however_slowly_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a watchdog looks several times while a round is sent, and each time sees a part of it."""
+    programs: list[RunningProgram] = []
+    rounds: list[tuple[int, Counted, Counted]] = []
+    real_watch, real_send = _Player.watch, _Player._send
+
+    def counted() -> Counted:
+        acts = programs[-1].acts()
+        return Counted(len([act for act in acts if act.kind == "runtime"]), len(_loads(acts)))
+
+    def watch(player: _Player, program: RunningProgram, scene: str) -> Watched:
+        programs.append(program)
+        return real_watch(player, program, scene)
+
+    def send(player: _Player, number: int, requests: int) -> Sample:
+        begins = counted()
+        if number < _WARM + _ROUNDS:
+            assert wait_until(lambda: counted().looks >= begins.looks + 3, 60)
+        sample = real_send(player, number, requests)
+        rounds.append((number, begins, counted()))
+        return sample
+
+    monkeypatch.setattr(_Player, "watch", watch)
+    monkeypatch.setattr(_Player, "_send", send)
+    got = outcomes("all-are-equal", ["audit"])
+    assert all(words.startswith("passed") for words in got.values()), got
+    after = [(ended, begins) for (_, _, ended), (number, begins, _) in pairwise(rounds) if number]
+    assert len(after) == len(scenes_of(next(check for check in LAB.checks if check.name == "audit"))) * (
+        _WARM + _ROUNDS
+    )
+    assert all(begins.looks >= ended.looks + 2 or begins.loads > ended.loads for ended, begins in after), after
 
 
 @pytest.mark.docker

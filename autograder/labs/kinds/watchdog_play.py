@@ -206,8 +206,9 @@ class _Player:
         )
 
     def _round(self, watchdog: RunningProgram, number: int) -> Sample:
-        before, loaded = len(_looks(watchdog)), len(_loads(watchdog.acts()))
         sample = self._send(number, ROUND)
+        # What it saw while they were sent was a part of them.
+        before, loaded = len(_looks(watchdog)), len(_loads(watchdog.acts()))
 
         def looked() -> bool:
             acts = watchdog.acts()
