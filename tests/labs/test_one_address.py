@@ -75,6 +75,7 @@ def test_only_the_last_word_of_the_header_is_the_proxys() -> None:
     [
         ([4, 0, 0, 0, 0, 0], "Their own is in X-Forwarded-For"),
         ([4, 4, 4, 4, 4, 4], "No rule keeps strangers"),
+        ([4, 4, 4, 0, 0, 4], "Everybody who comes through the CDN"),
         ([4, 4, 0, 0, 4, 0], "believed from everybody"),
         ([4, 4, 0, 0, 0, 4], "only the last one"),
         ([0, 4, 0, 0, 0, 0], "known by their own address"),

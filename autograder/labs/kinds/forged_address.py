@@ -89,6 +89,8 @@ _ABOUT_TRUST = ("trusts-every-address",)
 def _why(served: list[int]) -> str:
     """What the pattern of those let in says about whom the balancer believes."""
     straight, through, visitors, strangers, forgers, prefixed = (bool(count) for count in served)
+    if visitors and prefixed and not strangers and not forgers:
+        return "Everybody who comes through the CDN is let in, as if its address were that of those who may come in."
     if visitors or strangers:
         return "No rule keeps strangers from this page any more, or it comes after one that lets everybody in."
     if forgers:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autograder.judge.spread import Spread
 from autograder.labs.explain import causes_of
+from autograder.labs.kinds import clues, in_balancers
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import KNOCK, failures_in_words, listed, unserved
 from autograder.labs.kinds.spread import judged
@@ -47,9 +49,12 @@ def peak(question: Question) -> Answer:
     knock = send(question.running, crowd, crowd.check_out(KNOCK, seed=question.seed), concurrency=KNOCK)
     if unserved(knock) > KNOCK / 2:
         words = f"Before the peak, with {KNOCK} people: {failures_in_words(knock)}"
-        causes = causes_of("crashed", question.findings)
-        return Answer(False, words, knock.shares(), knock.requests, unserved(knock), causes)
-    unproven = ""
+        fell = not all(state.up for state in question.running.servers().values())
+        causes = causes_of("crashed" if fell else "errors", question.findings)
+        why = "" if fell or causes else clues.NOT_SERVED
+        return Answer(False, words, knock.shares(), knock.requests, unserved(knock), causes, why)
+    unproven, told = "", ""
+    quiet: list[Sample] = []
     for attempt in range(TRIES):
         answer, slack = _peak_once(question, question.seed + attempt)
         if answer.passed and not slack:
@@ -59,20 +64,26 @@ def peak(question: Question) -> Answer:
             for name in question.running.servers():
                 question.running.kill(name)  # each tells the longest queue since it was started
             question.make_whole()
-            if not answer.passed and _plainly_uneven(question):
-                return answer
+            if not answer.passed:
+                quiet.append(_quiet(question))
+                told = clues.of_crash(judged(question, question.populations[0], quiet))
+                if judged(question, question.populations[0], quiet[-1:]).spread is Spread.CONCENTRATED:
+                    return _told(answer, told)  # nobody needs to ask why it crashed
     if unproven:
         remedy = "let it rest, and run the same again"
         raise EngineError("this machine is too busy for a peak", why=unproven, remedy=remedy)
-    return answer
+    return _told(answer, told)
 
 
-def _plainly_uneven(question: Question) -> bool:
-    """Whether a short look at quiet traffic shows a concentration: then nobody needs to ask why it crashed."""
-    clients = question.populations[0]
-    crowd = population(clients)
-    look = send(question.running, crowd, crowd.browse(int(question.check.requests / 4), seed=question.seed))
-    return judged(question, clients, [look]).spread is Spread.CONCENTRATED
+def _told(answer: Answer, quiet: str) -> Answer:
+    """With what quiet traffic said, where nothing else says why."""
+    return answer if answer.causes or answer.why else replace(answer, why=quiet)
+
+
+def _quiet(question: Question) -> Sample:
+    """A short look at quiet traffic."""
+    crowd = population(question.populations[0])
+    return send(question.running, crowd, crowd.browse(int(question.check.requests / 4), seed=question.seed))
 
 
 def _peak_once(question: Question, seed: int) -> tuple[Answer, str]:
@@ -87,8 +98,9 @@ def _peak_once(question: Question, seed: int) -> tuple[Answer, str]:
     words = f"{question.check.concurrency} people at once. {fate} {failures_in_words(sample)}"
     if cheap:
         words += f" {cheap} people who wanted to check out were given another page."
-    causes = () if good else causes_of("crashed", question.findings)
-    answer = Answer(good, words, sample.shares(), sample.requests, unserved(sample), causes)
+    causes = () if good else causes_of("crashed" if crashed else "errors", question.findings)
+    why = "" if crashed or causes or not unserved(sample) else clues.NOT_SERVED
+    answer = Answer(good, words, sample.shares(), sample.requests, unserved(sample), causes, why)
     return answer, _slack(question, sample) if good else ""
 
 
@@ -103,7 +115,8 @@ def _slack(question: Question, sample: Sample) -> str:
     told = running.machines.call(CLIENTS, _STATUS, {"servers": asked, "timeout": _ANSWERS_S})
     held = sum(status["peak_waiting"] + status["workers"] for status in told.values())
     busy = busy_part(sample, running.stack.servers)
-    if held >= FULL * people or busy >= BUSY:
+    # Whom the config lets wait in the balancer, no stall keeps from the servers.
+    if held + in_balancers.waited(running) >= FULL * people or busy >= BUSY:
         return ""
     return f"at most {held} of {people} people were with the servers at once, whose workers were {busy:.0%} busy"
 

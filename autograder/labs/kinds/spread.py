@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from autograder.judge.spread import CONCENTRATED_AT, ENOUGH_CLIENTS, Spread, SpreadVerdict, judge_spread
 from autograder.labs.explain import causes_of
-from autograder.labs.kinds import entrance
+from autograder.labs.kinds import clues, entrance
+from autograder.labs.kinds.clues import PLAINLY
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import (
     PATIENCE,
@@ -29,8 +30,6 @@ from a few dozen requests, and on one server they take longest. Of 600 requests 
 turns has proved itself after 400, one that draws lots seldom before 600; a pool that is uneven, but not worth a point,
 after 1,560 or 1,800. There are no more than ten looks: see :mod:`autograder.judge.spread`.
 """
-PLAINLY = 2.0
-"""From this multiple of a fair share on, no second look is needed."""
 NEARLY_ALL = 0.9
 """A server with this share of all requests has them all, for the purpose of saying why."""
 
@@ -46,22 +45,28 @@ def spread(question: Question) -> Answer:
 
 
 def _spread_with(question: Question, clients: str) -> Answer:
-    samples = _samples(question, clients, question.seed)
+    paths: list[str] = []
+    samples = _samples(question, clients, question.seed, paths)
     verdict = judged(question, clients, samples)
     if verdict.spread is Spread.CONCENTRATED and verdict.peak_to_fair < PLAINLY and not verdict.silent:
         # Methods that follow load follow the noise of a busy machine too, but not twice to the same server.
-        samples += _samples(question, clients, question.seed + len(_BATCHES))
+        samples += _samples(question, clients, question.seed + len(_BATCHES), paths)
         verdict = judged(question, clients, samples)
     sample = merged(samples)
-    described = sample.described if clients in question.check.clients else "clients of another kind than in the lab"
+    known = clients in question.check.clients
+    described = sample.described if known else "clients of another kind than in the lab"
     words = f"{_shares_in_words(verdict)} {turned_away_in_words(sample)}{traffic_in_words(sample, described)}"
     good = _fair_enough(verdict) and not unserved(sample)
-    causes = () if good else causes_of(_seen(verdict), entrance.findings(question))
-    return Answer(good, words, dict(verdict.share), sample.requests, unserved(sample), causes)
+    causes = () if good else causes_of(_seen(verdict, sample), entrance.findings(question))
+    why = clues.of_spread(verdict, sample, paths) if known and not good and not causes else ""
+    return Answer(good, words, dict(verdict.share), sample.requests, unserved(sample), causes, why)
 
 
-def _samples(question: Question, clients: str, seed: int) -> list[Sample]:
-    """Send batch after batch until the answer is safe, or somebody is not served, or there were enough."""
+def _samples(question: Question, clients: str, seed: int, paths: list[str]) -> list[Sample]:
+    """Send batch after batch until the answer is safe, or somebody is not served, or there were enough.
+
+    What they asked for is added to ``paths``.
+    """
     crowd, door = population(clients), entrance.door(question)
     samples: list[Sample] = []
     for number, part in enumerate(_BATCHES):
@@ -72,6 +77,7 @@ def _samples(question: Question, clients: str, seed: int) -> list[Sample]:
             concurrency = question.check.concurrency
             sample = send(question.running, crowd, requests, concurrency=concurrency, timeout=PATIENCE, door=door)
         samples.append(sample)
+        paths += [request.path for request in requests]
         if unserved(sample) or judged(question, clients, samples).spread is not Spread.UNDECIDED:
             break
     return samples
@@ -90,7 +96,9 @@ def _fair_enough(verdict: SpreadVerdict) -> bool:
     return verdict.spread is Spread.EVEN or (verdict.spread is Spread.UNDECIDED and near)
 
 
-def _seen(verdict: SpreadVerdict) -> str:
+def _seen(verdict: SpreadVerdict, sample: Sample) -> str:
+    if unserved(sample) and verdict.spread is not Spread.CONCENTRATED:
+        return "errors"
     if verdict.share.get(verdict.hottest, 0.0) >= NEARLY_ALL:
         return "one-server"
     if verdict.silent and verdict.peak_to_fair < 2:

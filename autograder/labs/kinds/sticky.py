@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autograder.judge.spread import Spread
 from autograder.labs.explain import causes_of
-from autograder.labs.kinds import entrance
+from autograder.labs.kinds import clues, entrance
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import PATIENCE, failures_in_words, listed, only_some_late, unserved
 from autograder.labs.kinds.spread import judged
@@ -86,7 +86,9 @@ def _with(question: Question, name: str, seed: int) -> Answer:
         if silent:
             words += f" {listed(silent)} got nobody."
         seen = "one-server" if len(shares) == 1 else "skewed"
-        return Answer(False, words, shares, both.requests, 0, causes_of(seen, entrance.findings(question)))
+        causes = causes_of(seen, entrance.findings(question))
+        why = "" if causes or name not in question.check.clients else clues.of_spread(verdict, first)
+        return Answer(False, words, shares, both.requests, 0, causes, why)
     good = count <= clients * MAY_MOVE
     words = f"{who}. "
     words += "Newcomers were spread, and " if good else ""
