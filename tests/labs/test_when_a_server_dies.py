@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LAB = load_lab("when-a-server-dies")
 FOLDERS = [case.name for case in expectations(LAB)]
-LONG = ("start", "knocks-at-the-door", "checks-an-hour-apart", "only-redispatch")
+LONG = ("start", "knocks-at-the-door", "checks-an-hour-apart", "only-redispatch", "only-the-one-that-died")
 """They fail what only time can show; they wait for it and cost no more than the others."""
 
 

@@ -1,4 +1,4 @@
-"""A server hangs with orders in its hands, and comes back: is any order carried out twice?"""
+"""A server hangs with orders in its hands, or fails: is any order carried out twice?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from autograder.labs.explain import causes_of
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import unserved
 from autograder.labs.kinds.victim import before, victim_of
+from autograder.stack.conduct import Conduct
 from autograder.stack.model import CLIENTS
 from autograder.traffic import done
 from autograder.traffic.clients import population
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from autograder.stack.running import RunningStack
+    from autograder.traffic.sample import Sample
 
 _MARKS = f"{done.__name__}:{done.marks.__name__}"
 _CHECKOUTS = f"{done.__name__}:{done.checkouts.__name__}"
@@ -32,36 +34,74 @@ def done_once(question: Question) -> Answer:
     A server that hangs has the order and cannot say so. Sent again elsewhere, it is carried out there, and a second
     time when the first server wakes up. Counted are orders that the servers' journals have more than once: nobody's
     speed decides that. Those who get an error lose nothing here, as long as at least half are served.
+
+    Then, on a stack that is whole again, the server answers orders with an error. That may come after the work as well
+    as before it, and the balancer cannot know: no order may be in the journal of a second server.
     """
     well, answer = before(question)
     if answer is not None:
         return answer
-    running = question.running
     victim = victim_of(question, well)
-    crowd = population(question.populations[0])
-    orders = [replace(one, posts=True) for one in crowd.check_out(question.check.requests, seed=question.seed)]
+    sample, twice = _while_it_hangs(question, victim)
+    words = f"{victim} hung for a while with orders in its hands. "
+    if twice:
+        words += f"{twice} of {sample.requests} orders were carried out more than once."
+        why = "Some line lets the balancer send an order again that a server already has."
+        return _sent_again(question, sample, words, why)
+    words += "No order was carried out twice."
+    served = sample.requests - unserved(sample)
+    if served < sample.requests / 2:
+        words += f" But only {served} of {sample.requests} were carried out while it hung."
+        causes = causes_of("errors", question.findings)
+        takes = max(server.service_ms for server in question.running.stack.servers) / 1000
+        why = f"An order takes {takes:g} s when all is well. Which limit is shorter, or which rule turns orders away?"
+        return Answer(False, words, sample.shares(), sample.requests, unserved(sample), causes, "" if causes else why)
+    question.make_whole()
+    failing, twice = _while_it_fails(question, victim)
+    if twice:
+        words += f" Then it answered orders with an error. {twice} of {failing.requests} reached another, too."
+        why = "An error does not say that nothing was done, and some line lets the balancer send the order again."
+        return _sent_again(question, failing, words, why)
+    return Answer(True, words, sample.shares(), sample.requests + failing.requests, unserved(sample))
+
+
+def _while_it_hangs(question: Question, victim: str) -> tuple[Sample, int]:
+    """What became of orders while ``victim`` hung, and how many were carried out more than once in the end."""
+    running = question.running
     marks = running.machines.call(CLIENTS, _MARKS, None)
     running.pause(victim)
     try:
-        patience = float(question.check.settings["patience"])
-        sample = send(running, crowd, orders, concurrency=len(orders), timeout=patience)
+        sample = _order(question, question.seed)
     finally:
         running.resume(victim)
-    times = _settled(running, marks)
-    twice = again(times)
-    words = f"{victim} hung for a while with orders in its hands. "
-    if twice:
-        words += f"{twice} of {len(orders)} orders were carried out more than once."
-        why = "Some line lets the balancer send an order again that a server already has."
-        causes = tuple(f for f in causes_of("errors", question.findings) if f.mistake in _ABOUT_RETRIES)
-        return Answer(False, words, sample.shares(), sample.requests, unserved(sample), causes, "" if causes else why)
-    words += "No order was carried out twice."
-    served = len(orders) - unserved(sample)
-    if served < len(orders) / 2:
-        words += f" But only {served} of {len(orders)} were carried out while it hung."
-        causes = causes_of("errors", question.findings)
-        return Answer(False, words, sample.shares(), sample.requests, unserved(sample), causes)
-    return Answer(True, words, sample.shares(), sample.requests, unserved(sample))
+    return sample, again(_settled(running, marks))
+
+
+def _while_it_fails(question: Question, victim: str) -> tuple[Sample, int]:
+    """What became of orders while ``victim`` answered them with an error, and how many a second server has as well."""
+    running = question.running
+    marks = running.machines.call(CLIENTS, _MARKS, None)
+    running.afflict(victim, Conduct(failing=True))
+    try:
+        sample = _order(question, question.seed + 1)
+    finally:
+        running.heal(victim)
+    # Whoever was given an order has answered it.
+    return sample, again(running.machines.call(CLIENTS, _CHECKOUTS, marks)["times"])
+
+
+def _order(question: Question, seed: int) -> Sample:
+    """Orders, all at once."""
+    crowd = population(question.populations[0])
+    orders = [replace(one, posts=True) for one in crowd.check_out(question.check.requests, seed=seed)]
+    patience = float(question.check.settings["patience"])
+    return send(question.running, crowd, orders, concurrency=len(orders), timeout=patience)
+
+
+def _sent_again(question: Question, sample: Sample, words: str, why: str) -> Answer:
+    """The answer where an order was sent a second time."""
+    causes = tuple(f for f in causes_of("errors", question.findings) if f.mistake in _ABOUT_RETRIES)
+    return Answer(False, words, sample.shares(), sample.requests, unserved(sample), causes, "" if causes else why)
 
 
 _ABOUT_RETRIES = ("retries-the-same-server",)
@@ -87,4 +127,4 @@ def _settled(running: RunningStack, marks: Mapping[str, int]) -> Mapping[str, in
         time.sleep(_PAUSE_S)
 
 
-KIND = Kind(done_once, settings={"patience": 12.0})
+KIND = Kind(done_once, version=2, settings={"patience": 12.0})

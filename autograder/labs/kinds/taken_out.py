@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autograder.labs.explain import causes_of
 from autograder.labs.kinds.kind import Answer, Kind, Question
-from autograder.labs.kinds.served import failures_in_words, turned_away_in_words, unserved
+from autograder.labs.kinds.served import failures_in_words, listed, turned_away_in_words, unserved
 from autograder.labs.kinds.victim import before, victim_of
 from autograder.stack.conduct import Conduct
 from autograder.traffic.clients import population
@@ -25,8 +25,8 @@ _DESCRIBED = {
     "hung": "hangs: it takes every connection and never answers",
 }
 _WHY = {
-    "failing": "Nothing in this config takes a server out for its answers: its port is open, and that is enough.",
-    "hung": "Nothing in this config asks a server for an answer and stops waiting: its port still takes connections.",
+    "failing": "Nothing in this config takes {} out for its answers: its port is open, and that is enough.",
+    "hung": "Nothing in this config asks {} for an answer and stops waiting: its port still takes connections.",
 }
 """Where no finding knows more."""
 
@@ -47,26 +47,50 @@ def taken_out(question: Question) -> Answer:
     ``trouble`` is ``failing`` or ``hung``. Batches of requests are sent until one is served whole, by whatever means:
     checks, what the balancer learns from answers, tries elsewhere. The answer is no after ``within`` seconds and
     :data:`LEAST_LOOKS` batches; a busy machine can only make that later, and each batch is a new chance. A client
-    waits for ``patience`` seconds: who would have to wait longer counts as lost.
+    waits for ``patience`` seconds: who would have to wait longer counts as lost. With ``every``, each server that
+    serves has its turn, and all are well again before the next: whoever looks after one may have forgotten another.
     """
-    trouble = str(question.check.settings["trouble"])
+    settings = question.check.settings
+    trouble = str(settings["trouble"])
     well, answer = before(question)
     if answer is not None:
         return answer
-    victim = victim_of(question, well)
-    running = question.running
-    _begin(running, victim, trouble)
-    try:
-        looked = _look(question)
-    finally:
-        running.bring_back()
+    first = victim_of(question, well)
+    others = sorted(well.counts().keys() - {first}) if settings["every"] else []
+    sent = lost = 0
+    for victim in (first, *others):
+        if victim != first:
+            question.make_whole()
+        looked = _look_at(question, victim, trouble)
+        sent, lost = sent + looked.requests, lost + looked.lost
+        if not looked.noticed:
+            return _met(question, victim, looked, "" if victim == first else first)
+    words = f"{first} {_DESCRIBED[trouble]}."
+    words += f" After {lost} lost requests nobody met it any more." if lost else " No client noticed."
+    words += f" The same with {listed(others)}." if others else ""
+    return Answer(True, words, {}, sent)
+
+
+def _met(question: Question, victim: str, looked: Looked, noticed: str) -> Answer:
+    """The answer where clients go on meeting ``victim``, though those of ``noticed``, if there is one, did not."""
+    trouble = str(question.check.settings["trouble"])
     words = f"{victim} {_DESCRIBED[trouble]}."
-    if looked.noticed:
-        words += f" After {looked.lost} lost requests nobody met it any more." if looked.lost else " No client noticed."
-        return Answer(True, words, {}, looked.requests)
     words += f" {looked.lost} of {looked.requests} requests were lost, and it went on: {looked.last}"
     causes = causes_of("errors", question.findings)
-    return Answer(False, words.strip(), {}, looked.requests, looked.lost, causes, "" if causes else _WHY[trouble])
+    why = _WHY[trouble].format(victim)
+    if noticed:
+        words = f"{noticed} was taken out. {words}"
+        why = f"{noticed} is looked after, and {victim} is not. What does the config say of one of them only?"
+    return Answer(False, words.strip(), {}, looked.requests, looked.lost, causes, "" if causes else why)
+
+
+def _look_at(question: Question, victim: str, trouble: str) -> Looked:
+    """What clients meet while ``victim`` is in trouble; it is well afterwards."""
+    _begin(question.running, victim, trouble)
+    try:
+        return _look(question)
+    finally:
+        question.running.bring_back()
 
 
 def _begin(running: RunningStack, victim: str, trouble: str) -> None:
@@ -93,4 +117,4 @@ def _look(question: Question) -> Looked:
         time.sleep(_PAUSE_S)
 
 
-KIND = Kind(taken_out, settings={"trouble": "failing", "within": 14.0, "patience": 4.0})
+KIND = Kind(taken_out, version=2, settings={"trouble": "failing", "within": 14.0, "patience": 4.0, "every": False})
