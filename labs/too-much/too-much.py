@@ -26,8 +26,8 @@
 # **What the shop needs**
 #
 # - An ordinary evening, 24 people at the checkout at once: all of them are served.
-# - The big day, 180 people at once: nothing crashes. As many as can be are served, and the others are told within eight
-#   seconds, for then they leave.
+# - The big day, 180 people at once: nothing crashes. Many are served, no worker of a machine stands idle meanwhile, and the
+#   others are told within eight seconds, for then they leave.
 # - When everything fails, the balancer must not make it worse.
 # - When the crowd has gone, everything works again, and nobody had to help.
 #

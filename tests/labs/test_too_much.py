@@ -72,6 +72,14 @@ def test_a_wave_is_held_if_enough_are_served_and_the_others_told() -> None:
     assert not wave_of(_sample(*held[1:]), ()).good(18)
 
 
+def test_nobody_is_sent_away_while_workers_have_nothing_to_do() -> None:
+    idle = wave_of(_sample(*[SERVED] * 60, TOLD), (), idle=3)
+    assert not idle.good(18)
+    assert "3 of the servers' workers never had anything to do." in in_words(idle, 18)
+    assert "less at once than it can work on" in why(idle, 18)
+    assert wave_of(_sample(*[SERVED] * 60), (), idle=3).good(18)  # all were served, so nobody missed them
+
+
 def test_a_crash_is_never_tried_again_and_a_stall_is() -> None:
     late = wave_of(_sample(*[SERVED] * 20, IN_VAIN), ())
     assert late.worth_another(18)

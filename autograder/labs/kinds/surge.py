@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autograder.labs.explain import causes_of
+from autograder.labs.kinds import in_balancers
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import listed
 from autograder.labs.kinds.victim import before
@@ -23,7 +24,10 @@ TRIES = 2
 
 @dataclass(frozen=True)
 class Wave:
-    """What became of a wave of people: ``told`` were answered by the balancer, at once or after a while."""
+    """What became of a wave of people: ``told`` were answered by the balancer, at once or after a while.
+
+    ``idle`` is how many of the servers' workers never had an order, because the balancer gave them none.
+    """
 
     people: int
     served: int
@@ -31,10 +35,12 @@ class Wave:
     in_vain: int
     cut_off: int
     crashed: tuple[str, ...]
+    idle: int = 0
 
     def good(self, at_least: int) -> bool:
-        """Whether nothing crashed, enough were served, and everybody else was told."""
-        return not self.crashed and not self.in_vain and not self.cut_off and self.served >= at_least
+        """Whether nothing crashed, enough were served, nobody sent away for nothing, and everybody else was told."""
+        lost = self.crashed or self.in_vain or self.cut_off or (self.told and self.idle)
+        return not lost and self.served >= at_least
 
     def worth_another(self, at_least: int) -> bool:
         """Whether only time went wrong, which may be this machine's fault."""
@@ -48,6 +54,7 @@ def surge(question: Question) -> Answer:
     machine's fault. Served must be at least ``each`` for every server, a small part of what they can do in that time.
     The others must have an answer, whatever it says, before they leave: how far a queue may reach is told by the
     config and not by the machine, and where the machine stalled the wave is sent again, up to :data:`TRIES` times.
+    Nobody may be sent away while workers never get anything to do.
     """
     settings = question.check.settings
     at_least = int(settings["each"]) * len(question.running.stack.servers)
@@ -58,7 +65,7 @@ def surge(question: Question) -> Answer:
         if attempt:
             question.make_whole()
         sample = send_wave(question, question.seed + attempt)
-        wave = wave_of(sample, crashed_of(question.running))
+        wave = wave_of(sample, crashed_of(question.running), idle_of(question.running))
         if not wave.worth_another(at_least):
             break
     good = wave.good(at_least)
@@ -81,10 +88,16 @@ def crashed_of(running: RunningStack) -> tuple[str, ...]:
     return tuple(name for name, state in running.servers().items() if not state.up)
 
 
-def wave_of(sample: Sample, crashed: tuple[str, ...]) -> Wave:
+def idle_of(running: RunningStack) -> int:
+    """Workers that can never have had an order: more than all that was with the servers at once, where that is told."""
+    most = in_balancers.at_servers(running)
+    return 0 if most is None else max(0, sum(server.workers for server in running.stack.servers) - most)
+
+
+def wave_of(sample: Sample, crashed: tuple[str, ...], idle: int = 0) -> Wave:
     """What became of everybody. An order counts as served only if a server worked on a checkout for it."""
     fates = Counter(_fate(fate.server if fate.checkout else "", fate.failure, fate.status) for fate in sample.fates)
-    return Wave(sample.requests, fates["served"], fates["told"], fates["in vain"], fates["cut off"], crashed)
+    return Wave(sample.requests, fates["served"], fates["told"], fates["in vain"], fates["cut off"], crashed, idle)
 
 
 def _fate(server: str, failure: str, status: int) -> str:
@@ -103,6 +116,8 @@ def in_words(wave: Wave, at_least: int) -> str:
     parts.append(f"{wave.served} were served{few}, {wave.told} were told to come later.")
     if wave.in_vain:
         parts.append(f"{wave.in_vain} waited until they left.")
+    if wave.told and wave.idle and not wave.crashed:
+        parts.append(f"{wave.idle} of the servers' workers never had anything to do.")
     if wave.cut_off:
         parts.append(f"{wave.cut_off} were cut off without an answer, or given an error by a server.")
     return " ".join(parts)
@@ -115,10 +130,13 @@ def why(wave: Wave, at_least: int) -> str:
     if wave.crashed:
         return "A server was given more at once than it has room for: no limit, or one that lies beyond its room."
     if wave.in_vain:
-        return "They stand in a queue that is longer than their patience. Whoever cannot be served in time is told so."
+        longer = "They stand in a queue that is longer than their patience"
+        return f"{longer}; waits in the balancer and in a server add up. Whoever cannot be served in time is told so."
+    if wave.told and wave.idle:
+        return "A server is given less at once than it can work on, while people are sent away."
     if wave.served < at_least:
         return "Servers idled while people were sent away: let some wait, for as long as they would."
     return ""
 
 
-KIND = Kind(surge, version=2, settings={"patience": 8.0, "each": 6})
+KIND = Kind(surge, version=3, settings={"patience": 8.0, "each": 6})
