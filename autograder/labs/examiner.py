@@ -116,7 +116,7 @@ def _verdicts(
                     shared = stays.enter_context(opened(lab.stack, engine))
                     applied = apply_everywhere(shared, config)
                 if check.kind == LOADS:
-                    remark = not_yours(lab, config)
+                    remark = not_yours(lab, config) or _left_behind(lab, applied.faults)
                     verdict = _loads(check, applied.faults, attempts.get(check.name, 0), remark)
                 elif not applied.ok:
                     who = balancer.proxy if len(lab.stack.balancers) == 1 else "A balancer"
@@ -242,6 +242,14 @@ def _loads(check: Check, faults: tuple[ConfigFault, ...], attempts: int, remark:
         why=_complaint(faults),
         next=_hint(check, attempts),
     )
+
+
+def _left_behind(lab: Lab, faults: tuple[ConfigFault, ...]) -> str:
+    """A sentence on a file that the config asks for and that nobody handed in; empty if that is not the trouble."""
+    if not faults or "(2: No such file or directory)" not in faults[0].message:
+        return ""
+    own = " and ".join(file for file in lab.files if file.startswith(CONFIG_FOLDER))
+    return f"It asks for another file. What is handed in is {own}, and nothing beside it: write everything there."
 
 
 def _complaint(faults: tuple[ConfigFault, ...]) -> str:

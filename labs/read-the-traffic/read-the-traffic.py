@@ -88,7 +88,8 @@ print(lab.logs("desk")[-600:])
 # server gets everything.
 #
 # Change both formats so that every line names the server: in [conf/nginx.conf](conf/nginx.conf) the `log_format`, in
-# [conf/haproxy.cfg](conf/haproxy.cfg) the `log-format`. Keep the path in the line. Then apply, send a few, and look.
+# [conf/haproxy.cfg](conf/haproxy.cfg) the `log-format`. Keep the path in the line, with what
+# follows its question mark. Then apply, send a few, and look.
 
 # %%
 lab.apply()
@@ -121,10 +122,11 @@ Counter(line.split()[-1] for line in lines if "/checkout" in line)
 # - `till1`: its share of the checkouts;
 # - `till1 of everything`: its share of 300 pages and 100 checkouts together.
 #
-# And under `read`:
+# And under `read`, each with one name or one number:
 #
 # - `who chose the till`: `nginx` or `HAProxy`?
-# - `nginx logs for a checkout`: which machine does nginx's log name for a checkout, now that it names one?
+# - `nginx logs for a checkout`: which machine does nginx's log name for a checkout, now that it names one? The log has
+#   its address; the port tells which it is.
 # - `furthest above its fair share`: which of the five servers?
 # - `peak to fair of the tills`: the busier till's share of the checkouts, divided by its fair share.
 #

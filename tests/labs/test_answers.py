@@ -78,6 +78,16 @@ def test_a_wrong_number_does_not(value: Any) -> None:
     assert not judge(asked(**SHARE), value, 50.0, "").right
 
 
+def test_a_comma_may_part_thousands_as_in_our_tables() -> None:
+    slow = asked(truth=2900, within=50, slips=[{"answer": 3000, "mistake": "worst", "why": "The worst of all."}])
+    assert judge(slow, "2,910", 2900, "").right
+    assert judge(slow, "2,700", 2900, "").said == "key: you say 2,700; it was more"
+    worst = judge(slow, "3,000", 2900, "")
+    assert worst.said == "key: you say 3,000; it was less"
+    assert worst.slip is not None
+    assert judge(asked(truth=12.74), "12,735", 12.74, "").right
+
+
 def test_feedback_tells_the_direction_and_not_the_answer() -> None:
     judged = judge(asked(**SHARE), 33, 50.0, ", counted at the servers")
     assert judged.said == "key: you say 33; it was more, counted at the servers"
@@ -89,6 +99,8 @@ def test_feedback_tells_the_direction_and_not_the_answer() -> None:
 def test_words_may_be_put_in_other_ways() -> None:
     choice = asked(type="choice", options=["nginx", "HAProxy"], truth="HAProxy")
     assert judge(choice, " haproxy ", "HAProxy", "").right
+    assert judge(choice, "HAProxy:8404", "HAProxy", "").right
+    assert not judge(choice, "nginx:80", "HAProxy", "").right
     assert "one of nginx, HAProxy" in judge(choice, "apache", "HAProxy", "").said
     several = asked(type="list", truth=["app1", "app2"])
     assert judge(several, ["app2", "APP1"], ["app1", "app2"], "").right

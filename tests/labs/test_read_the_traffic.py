@@ -72,3 +72,20 @@ def test_a_log_that_names_everybody_names_nobody() -> None:
     (verdict,) = examine(LAB, {**files, "conf/nginx.conf": everybody}, checks=["pages-log"])
     assert verdict.outcome is Outcome.FAILED
     assert "more than one" in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "said"),
+    [
+        (b"option httplog", b'log-format "%HP %s"', "leaves out what follows the question mark"),
+        (b"option httplog", b'log-format "%s"', "does not tell which page was asked for"),
+        (b"    log global\n", b"", "Nothing about these requests is in the log of desk"),
+    ],
+)
+def test_why_a_log_has_no_line_of_a_checkout_is_told(found: bytes, instead: bytes, said: str) -> None:
+    files = LAB.read(LAB.reference)
+    assert found in files["conf/haproxy.cfg"]
+    config = files["conf/haproxy.cfg"].replace(found, instead)
+    (verdict,) = examine(LAB, {**files, "conf/haproxy.cfg": config}, checks=["tills-log"])
+    assert verdict.outcome is Outcome.FAILED
+    assert said in verdict.why

@@ -60,6 +60,14 @@ def test_a_config_that_does_not_load_is_told_where_to_begin() -> None:
     assert starts.why in spread.next
 
 
+def test_a_file_beside_the_config_is_said_not_to_come_along() -> None:
+    config = LAB.read(LAB.reference)["conf/nginx.conf"].replace(b"http {", b"http {\n    include more.conf;")
+    (starts,) = examine(LAB, {"conf/nginx.conf": config}, checks=["starts"])
+    assert starts.outcome is Outcome.FAILED
+    assert "What is handed in is conf/nginx.conf, and nothing beside it" in starts.observed
+    assert "more.conf" in starts.why
+
+
 def test_a_missing_file_cannot_be_judged() -> None:
     verdicts = examine(LAB, {})
     assert {verdict.outcome for verdict in verdicts} == {Outcome.UNJUDGED}

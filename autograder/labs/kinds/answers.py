@@ -149,4 +149,4 @@ def _cause(sheet: Sheet, question: Question, written: Written, one: Judged) -> F
     return Finding(one.slip.mistake, "", sheet.file, line, quote, (0, len(quote)), one.slip.why, "")
 
 
-KIND = Kind(answers, own_stack=True, settings={"file": "answers.json", "traffic": {}, "questions": {}})
+KIND = Kind(answers, version=2, own_stack=True, settings={"file": "answers.json", "traffic": {}, "questions": {}})

@@ -12,6 +12,7 @@ from autograder.labs.kinds.answers_file import LONGEST, shown
 if TYPE_CHECKING:
     from autograder.labs.kinds.answers_questions import Asked, Slip
 
+_PORT = re.compile(r":\d{1,5}$")
 _NEAR = 1.0
 """A number this near to a slip's is that slip."""
 
@@ -41,6 +42,8 @@ def judge(asked: Asked, written: Any, truth: Any, by_whom: str) -> Judged:
         return Judged(asked, False, f"{asked.key} should be {_wanted(asked)}, and is {shown(written)}")
     if asked.source == "free":
         return Judged(asked, True, "")
+    if asked.type == "number":
+        value = min((value, *_grouped(written)), key=lambda read: abs(read - truth))
     if _same(asked, value, truth):
         return Judged(asked, True, "")
     slip = next((slip for slip in asked.slips if _is_slip(value, slip)), None)
@@ -88,6 +91,8 @@ def _understood(asked: Asked, written: Any) -> Any:
     if not isinstance(written, str) or len(written) > LONGEST:
         return None
     value = plain(written)
+    if asked.type == "choice":
+        value = _PORT.sub("", value)  # as a log has it
     return value if asked.type == "text" or value in map(plain, asked.options) else None
 
 
@@ -101,6 +106,13 @@ def _number(written: Any) -> float | None:
     if isinstance(written, int) and abs(written) > 10**15:
         return None
     return float(written) if math.isfinite(written) else None
+
+
+def _grouped(written: Any) -> tuple[float, ...]:
+    """The other reading of ``"2,910"``: thousands, as our tables write them, and not a little less than three."""
+    if isinstance(written, str) and re.fullmatch(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*", written):
+        return (float(written.replace(",", "")),)
+    return ()
 
 
 def _wanted(asked: Asked) -> str:

@@ -72,7 +72,7 @@ def _judged(
     seen = f"{total} requests from {sample.described}"
     if not lines:
         words = f"{seen}: the log of {balancer} has no line with the path of any of them."
-        return Answer(False, words, shares, total, why=f"The log of {balancer} does not tell which page was asked for.")
+        return Answer(False, words, shares, total, why=_without_paths(question, balancer, total))
     marks = {server.name: _marks(question, server.name) for server in question.running.stack.servers}
     named = other = silent = 0
     for request, fate in zip(requests, sample.fates, strict=True):
@@ -94,6 +94,18 @@ def _judged(
         servers = listed(sorted(shares))
         why = f"These requests were answered by {servers}; the lines say none of these names, nor an address of theirs."
     return Answer(False, words, shares, total, why=why)
+
+
+def _without_paths(question: Question, balancer: str, requests: int) -> str:
+    """What the log has instead of the paths that were asked for."""
+    log = question.running.machines.logs(balancer)
+    if question.check.settings["checkout"] and "/checkout" in log:
+        return (
+            f"The log of {balancer} leaves out what follows the question mark, so no checkout can be told from another."
+        )
+    if len(log.splitlines()) < requests:
+        return f"Nothing about these requests is in the log of {balancer}. Does it still write one, to where it did?"
+    return f"The log of {balancer} does not tell which page was asked for."
 
 
 def _marks(question: Question, server: str) -> re.Pattern[str]:
