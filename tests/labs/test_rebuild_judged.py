@@ -97,6 +97,7 @@ def without(*names: str) -> Sample:
 
 
 HEAVY = sample(**{name: 4 if n else 300 for n, name in enumerate(SERVING)})
+ELSEWHERE = sample(**{name: 80 for name in WORLD.servers if name != SERVING[0]})
 LOADS_TOO_MANY = LOADS_AT_MOST + 1
 KEY = f"/etc/haproxy/{CERTIFICATE}"
 
@@ -129,6 +130,7 @@ def test_a_good_restore_keeps_every_promise(promise: str) -> None:
         ("keys", other(by_tls=sample(failed=12)), "The keys are closed, and over TLS nobody is served.", ""),
         ("state", after(NOBODY), "Nobody is served at all.", ""),
         ("state", after(sample(**dict.fromkeys(WORLD.servers, 60))), "It answered 60 of ", "mended-at-runtime-only"),
+        ("state", after(ELSEWHERE), f"{SERVING[0]} got nothing.", "mended-at-runtime-only"),
         ("state", after(without(SERVING[0])), f"and neither did {SERVING[0]}.", "state-file-returns"),
         ("in-time", after(NOBODY), "After 1 starts and reloads users are not served.", ""),
         ("in-time", other(result=result(0, *[START] * LOADS_TOO_MANY)), "6 starts and reloads", "slower-than-promised"),
@@ -138,6 +140,7 @@ def test_a_good_restore_keeps_every_promise(promise: str) -> None:
         ("twice", after(NOBODY), "After the first run users were not served", ""),
         ("twice", other(1, starts=2), "The second run ended HAProxy and started it again", "restart-loses-requests"),
         ("twice", other(1, meanwhile=Failures(300, 40)), "In the second run 40 of 300 requests failed meanwhile.", ""),
+        ("twice", other(1, answered=HEAVY.counts()), f"while it went on, {SERVING[0]} had 97%", "useless-backup"),
         ("twice", other(1, files=WORLD.sets[0].files), "The second run left another config than the first.", ""),
         ("twice", other(1, result=result(0, REFUSED)), "HAProxy refused what it was asked to load", ""),
         ("twice", after(HEAVY, 1), "The second run did harm: users are not spread any more.", ""),
@@ -152,6 +155,17 @@ def test_each_way_to_break_a_promise_has_its_words(
     assert words in answer.observed
     if promise != "serves":  # there it is the catalogue's to say
         assert [cause.mistake for cause in answer.causes] == ([mistake] if mistake else [])
+
+
+def test_users_of_a_second_run_who_are_spread_or_few_are_not_held_against_it() -> None:
+    for answered_by in (EVEN.counts(), {SERVING[0]: 20}, {}):
+        scene = other(1, answered=answered_by)(restored())
+        assert answered("twice", {LOST: scene, HOPELESS: hopeless()}).passed
+
+
+def test_a_last_line_without_the_set_is_answered_with_what_belongs_there() -> None:
+    scene = other(result=result(0, out="done\n"))(restored())
+    assert "last line" in answered("tells-the-truth", {LOST: scene, HOPELESS: hopeless()}).why
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from autograder.judge.rollback import lost_by_chance
-from autograder.judge.spread import Spread
+from autograder.judge.spread import CONCENTRATED_AT, Spread
 from autograder.labs.explain import causes_of, read_findings
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.promise import Said, finding, told
 from autograder.labs.kinds.rebuild_play import FOLDER, SCRIPT, Kept, Scene, Turn, play
 from autograder.labs.kinds.rebuild_world import CERTIFICATE, CONFIG, HOPELESS, LOST, BackupSet
 from autograder.labs.kinds.served import listed, unserved
+from autograder.labs.kinds.users import QUIET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,6 +119,9 @@ def _state(scene: Scene) -> Said:
         return Said(False, f"{words} Nobody is served at all.", _told(turn))
     if counts.get(out, 0):
         words += f" It answered {counts[out]} of {turn.arriving.requests} requests."
+        if turn.spread.silent:  # somebody else is out, as in an older state
+            words += f" {listed(turn.spread.silent)} got nothing."
+            return Said(False, words, "Is this the state of that set, or of another?", "mended-at-runtime-only")
         return Said(False, words, "The new HAProxy was told nothing of it.", "mended-at-runtime-only")
     if turn.spread.silent:
         words += f" It got nothing, and neither did {listed(turn.spread.silent)}."
@@ -152,7 +156,8 @@ def _tells_the_truth(scenes: Mapping[str, Scene]) -> Said:
     minutes = restored.world.minutes_lost(wanted)
     last = next((line for line in reversed(turn.result.out.splitlines()) if line.strip()), "")
     if wanted.name not in last:
-        return Said(False, f"Its last line does not name the set, {wanted.name}: {last[:200]!r}.")
+        why = "Whoever reads only the last line must learn which set is back. Say it there."
+        return Said(False, f"Its last line does not name the set, {wanted.name}: {last[:200]!r}.", why)
     if str(minutes) not in re.findall(r"\d+", last.replace(wanted.name, " ")):
         words = f"Its last line does not say how old the set was at the loss, {minutes} minutes: {last[:200]!r}."
         return Said(
@@ -178,6 +183,9 @@ def _twice(scene: Scene) -> Said:
         return Said(False, words, "", "restart-loses-requests", r"restart|stop|TERM|KILL|USR1")
     if again.meanwhile.failed > _LEAST_LOST and lost_by_chance(again.quiet, again.meanwhile) < _LOST_AT:
         return Said(False, f"In the second run {lost}", _told(again))
+    if met := _met_one(again, len(once.spread.fair)):
+        why = "It loaded a set of no use while all was well. What could it look at first, before it changes anything?"
+        return Said(False, f"The second run did harm: {met}.", why, "useless-backup")
     if again.files != once.files:
         return Said(False, "The second run left another config than the first.", _told(again))
     useless = [act for act in _loads(again) if _refused(act)]
@@ -187,6 +195,15 @@ def _twice(scene: Scene) -> Said:
     if not again.result.ok:
         return Said(False, f"All was well, and the second run: {again.result.in_words()}", _told(again))
     return Said(True, f"The second run changed nothing. {lost}")
+
+
+def _met_one(turn: Turn, serving: int) -> str:
+    """Who answered far more than their part of the users' requests while the script ran; empty if nobody did."""
+    hottest = max(sorted(turn.answered), key=lambda name: turn.answered[name], default="")
+    total = sum(turn.answered.values())
+    if total < QUIET or turn.answered[hottest] < CONCENTRATED_AT * total / serving:
+        return ""
+    return f"while it went on, {hottest} had {turn.answered[hottest] / total:.0%} of the users' requests"
 
 
 _ABOUT: Final[Mapping[str, Callable[[Scene], Said]]] = {
@@ -268,4 +285,4 @@ def _told(turn: Turn) -> str:
     return told(SCRIPT, turn.result)
 
 
-KIND = Kind(rebuild, version=2, own_stack=True, settings={"promise": "serves"}, observe=play, scenes=scenes_of)
+KIND = Kind(rebuild, version=3, own_stack=True, settings={"promise": "serves"}, observe=play, scenes=scenes_of)

@@ -5,7 +5,8 @@ The script is a stranger's. It runs only in the twin's sandbox, on the balancer'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from autograder.judge.rollback import met
@@ -61,7 +62,8 @@ class Turn:
     """One run of the script: how it ended, and what was there after it.
 
     ``arriving`` are requests that came after it, ``by_tls`` the same over TLS. ``quiet`` are users' requests before it
-    and ``meanwhile`` those beside it, where anybody was served by then. ``starts`` counts HAProxy's.
+    and ``meanwhile`` those beside it, where anybody was served by then, and ``answered`` who answered those.
+    ``starts`` counts HAProxy's.
     """
 
     result: ProgramResult
@@ -75,6 +77,7 @@ class Turn:
     spread: SpreadVerdict
     quiet: Failures | None = None
     meanwhile: Failures | None = None
+    answered: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ class _Player:
             spread,
             quiet,
             None if meanwhile is None else met(meanwhile),
+            dict(sum((Counter(one.counts()) for one in meanwhile or ()), Counter())),
         )
 
     def again(self) -> Turn:

