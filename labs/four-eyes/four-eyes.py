@@ -44,7 +44,8 @@ for diff in sorted((lab.folder / "changes").glob("*.diff")):
     print(f"=== {diff.stem} ===\n{diff.read_text()}")
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "decide", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
-# In [answers.json](answers.json), write for each change a `decision`: `approve`, `reject`, or `ask`. And a `reason`:
+# In [answers.json](answers.json), write for each change a `decision`: `approve`, `reject`, or `ask`. `ask` is for
+# what may be right, and only its author knows. What harms users whatever its author means is a `reject`. And a `reason`:
 #
 # | reason | means |
 # | --- | --- |

@@ -68,6 +68,36 @@ def test_a_wrong_decision_is_told_with_its_consequence_and_line() -> None:
     assert verdict.why.startswith(f"answers.json:{line}: ")
 
 
+def test_one_who_asks_about_harm_is_not_told_that_they_approved_it() -> None:
+    right = LAB.read(LAB.reference)["answers.json"].decode()
+    begins = right.index("07-lost-baskets")
+    verdict = _checked("decisions", answers=(right[:begins] + right[begins:].replace("reject", "ask", 1)).encode())
+    assert [cause.mistake for cause in verdict.causes] == ["asked-about-harm"]
+    assert "approve" not in verdict.why
+
+
+def test_a_policy_that_merges_what_does_not_load_stops_too_little() -> None:
+    policy = LAB.read(LAB.reference)["policy.toml"].replace(b"does_not_load = true", b"does_not_load = false")
+    verdict = _checked("policy", policy=policy)
+    assert "a change that the balancer does not load: merged" in verdict.observed
+    assert [cause.mistake for cause in verdict.causes] == ["policy-lets-harm-through"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "table"),
+    [
+        (b"server_dies = true", b"server_dies = false", "[measure]"),
+        (b"failed_percent = 1", b"failed_percent = 50", "[refuse]"),
+        (b"[second-person]\n", b"[second-person]\nfailed_percent = 0\npeak_to_fair = 1e6 # ", "[second-person]"),
+    ],
+)
+def test_a_policy_is_told_where_to_look(old: bytes, new: bytes, table: str) -> None:
+    policy = LAB.read(LAB.reference)["policy.toml"]
+    assert old in policy
+    verdict = _checked("policy", policy=policy.replace(old, new))
+    assert {cause.quote for cause in verdict.causes} == {table}
+
+
 def test_changes_that_nobody_has_seen_are_not_shown() -> None:
     verdict = _checked("policy-unseen", policy=b"")
     assert "a change that you have not seen: merged" in verdict.observed

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from autograder.errors import nearest, suggestion
@@ -62,6 +62,10 @@ class Policy:
         if self._closed(self.refuse, facts):
             return REFUSED
         return SECOND if self._closed(self.second, facts) else MERGED
+
+    def could_refuse(self, facts: Facts) -> bool:
+        """Whether it would refuse such a change if all were measured that can be."""
+        return replace(self, clients=POPULATIONS, server_dies=True).decide(facts) == REFUSED
 
     def _closed(self, rule: Rule, facts: Facts) -> bool:
         if not facts.loads:
