@@ -29,6 +29,7 @@ from autograder.notebook.terminal import predictions, traffic, work
 from autograder.notebook.terminal.desk import Desk
 from autograder.notebook.terminal.dialogs import Agreed, Choice, Help, Typed
 from autograder.notebook.terminal.editor import edit, find_editor
+from autograder.notebook.terminal.opening import what_counts
 from autograder.notebook.terminal.screen import LabApp, LabScreen
 from autograder.notebook.terminal.style import KEYS_LINES, KEYS_ON_CALL
 from autograder.notebook.terminal.task import task_of
@@ -502,3 +503,9 @@ def test_without_colours_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> Non
         assert "▲ too much" in on_screen(app)
 
     drive(StubRoom(), (80, 24), look)
+
+
+def test_all_files_that_count_are_named_where_a_lab_opens_in_lines() -> None:
+    told = what_counts(Path("/home/ada"), load_lab("read-the-traffic").files)
+    assert told == "In /home/ada, conf/nginx.conf, conf/haproxy.cfg and answers.json are graded."
+    assert what_counts(Path("/home/ada"), ("conf/nginx.conf",)) == "/home/ada/conf/nginx.conf is the file to mend."

@@ -19,7 +19,7 @@ from autograder.notebook.terminal.prompt import converse
 from autograder.notebook.terminal.task import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 
@@ -42,6 +42,13 @@ def wants_lines(plain: bool, slug: str) -> bool:
             remedy=f"line by line it can: ./manyhands lab {slug} --plain",
         )
     return False
+
+
+def what_counts(folder: Path, files: Sequence[str]) -> str:
+    """Which files are to be changed, and where they are: a sentence."""
+    if len(files) == 1:
+        return f"{folder / files[0]} is the file to mend."
+    return f"In {folder}, {', '.join(files[:-1])} and {files[-1]} are graded."
 
 
 def open_in_terminal(
@@ -69,7 +76,7 @@ def open_in_terminal(
         try:
             on_call = OnCall(take_shift(session)) if has_shift(lab) else None
             if lines:
-                say(f"{folder / lab.files[0]} is the file to mend.")
+                say(what_counts(folder, lab.files))
                 say("Type task for what there is to do, help for the commands, quit to end.")
                 return converse(Commands(session, submit), folder, show)
             from autograder.notebook.terminal.screen import LabApp
