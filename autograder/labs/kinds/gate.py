@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 PROGRAM: Final = "gate.py"
 SAYS: Final = "says"
 PROMISES: Final = {
-    "refuses": ("slower", "tail", "errors"),
-    "spares": ("same", "noise", "trifle", "faster"),
+    "refuses": ("slower", "tail", "middle", "errors"),
+    "spares": ("same", "noise", "trifle", "faster", "ailing"),
     "admits": ("few", "closed", "rates", "omitted", "broken"),
-    SAYS: ("slower", "tail", "errors", "few", "closed", "rates", "omitted", "broken"),
+    SAYS: ("slower", "tail", "middle", "errors", "few", "closed", "rates", "omitted", "broken"),
 }
 """What a check of this kind may ask for in its settings → the sorts of pairs it looks at."""
 _LIMITS: Final = Limits(wall_s=240, cpu_s=60, output_kb=128)

@@ -57,11 +57,19 @@ SORTS: Final = (
         "Mean and middle hardly move when one request in a hundred takes twice as long. The 99th percentile does.",
     ),
     Sort(
+        "middle",
+        REFUSES,
+        "slower in the middle",
+        "blind-to-the-middle",
+        "Half of all wait longer, and the slowest as long as ever. The 50th percentile shows it, the 99th does not.",
+    ),
+    Sort(
         "errors",
         REFUSES,
         "faster, with many more errors",
         "errors-are-fast",
-        "An error page is the fastest page there is. Compare how many failed before you compare times.",
+        "An error page is the fastest page there is. Before you compare times, compare how many failed: two in a "
+        "hundred more are too many.",
     ),
     Sort(
         "same",
@@ -86,6 +94,13 @@ SORTS: Final = (
         "Surely slower is not slower by enough to matter. A gate that refuses this will be switched off.",
     ),
     Sort("faster", PASSES, "faster", "faster-refused", "The new build wins nearly every pair."),
+    Sort(
+        "ailing",
+        PASSES,
+        "with many errors, before as after",
+        "old-errors-refused",
+        "Of the old build as many fail. What is wrong with both is no reason to keep the new one out: compare.",
+    ),
     Sort(
         "few",
         CANNOT_TELL,
@@ -204,9 +219,16 @@ def _tail(dice: random.Random, sort: Sort, _number: int) -> Pair:
     return _measured(dice, sort, old, replace(old, times=times))
 
 
-def _errors(dice: random.Random, sort: Sort, _number: int) -> Pair:
+def _middle(dice: random.Random, sort: Sort, _number: int) -> Pair:
     old = _plain(dice)
-    return _measured(dice, sort, old, replace(old, times=_all(0.8), failing=dice.uniform(0.04, 0.1)))
+    slower = dice.uniform(1.35, 1.6)
+    return _measured(dice, sort, old, replace(old, times={"mean": slower, "50": slower, "99": 1.0}))
+
+
+def _errors(dice: random.Random, sort: Sort, number: int) -> Pair:
+    old = _plain(dice)
+    failing = dice.uniform(0.04, 0.1) if number % 2 else old.failing + 0.027
+    return _measured(dice, sort, old, replace(old, times=_all(0.8), failing=failing))
 
 
 def _same(dice: random.Random, sort: Sort, _number: int) -> Pair:
@@ -229,12 +251,19 @@ def _faster(dice: random.Random, sort: Sort, _number: int) -> Pair:
     return _measured(dice, sort, old, replace(old, times=_all(dice.uniform(0.65, 0.85))))
 
 
+def _ailing(dice: random.Random, sort: Sort, _number: int) -> Pair:
+    old = replace(_plain(dice), failing=dice.uniform(0.025, 0.03))
+    return _measured(dice, sort, old, old)
+
+
 def _few(dice: random.Random, sort: Sort, number: int) -> Pair:
+    """Sometimes by far, sometimes only just too few."""
     old = _plain(dice)
     new = replace(old, times=_all(dice.choice((1.0, 1.4))))
     if number % 2:
-        return _measured(dice, sort, replace(old, rate=10.0), replace(new, rate=10.0))
-    return _measured(dice, sort, old, new, runs=dice.randint(2, 6))
+        rate = dice.choice((32.0, 38.0))
+        return _measured(dice, sort, replace(old, rate=rate), replace(new, rate=rate))
+    return _measured(dice, sort, old, new, runs=9 if number else dice.randint(2, 6))
 
 
 def _closed(dice: random.Random, sort: Sort, number: int) -> Pair:
@@ -249,26 +278,30 @@ def _rates(dice: random.Random, sort: Sort, number: int) -> Pair:
     return _measured(dice, sort, old, replace(other, times=_all(dice.choice((0.9, 1.3)))))
 
 
-def _omitted(dice: random.Random, sort: Sort, _number: int) -> Pair:
-    old = _plain(dice)
-    return _measured(dice, sort, old, replace(old, keeps_up=dice.uniform(0.5, 0.8)))
+def _omitted(dice: random.Random, sort: Sort, number: int) -> Pair:
+    whole = _plain(dice)
+    short = replace(whole, keeps_up=dice.uniform(0.5, 0.8))
+    return _measured(dice, sort, short, whole) if number % 2 else _measured(dice, sort, whole, short)
 
 
 def _broken(dice: random.Random, sort: Sort, number: int) -> Pair:
     whole = _same(dice, sort, number)
     head = json.loads(whole.new)
     ways = (b"", whole.new[: len(whole.new) // 2], json.dumps({**head, "runs": []}).encode())
-    return replace(whole, new=ways[number % len(ways)])
+    broken = ways[number % len(ways)]
+    return replace(whole, old=broken) if number % 2 else replace(whole, new=broken)
 
 
 _MAKE: Final[dict[str, Callable[[random.Random, Sort, int], Pair]]] = {
     "slower": _slower,
     "tail": _tail,
+    "middle": _middle,
     "errors": _errors,
     "same": _same,
     "noise": _noise,
     "trifle": _trifle,
     "faster": _faster,
+    "ailing": _ailing,
     "few": _few,
     "closed": _closed,
     "rates": _rates,

@@ -39,11 +39,14 @@ try:
     before, after = part_failed(old), part_failed(new)
     if after > before + ERRORS:
         end(1, f"refused: {after:.1%} of the requests failed, {before:.1%} before")
-    ratios = [b["ms"]["99"] / a["ms"]["99"] for a, b in pairs]
+    ratios = {key: [b["ms"][key] / a["ms"][key] for a, b in pairs] for key in ("50", "99")}
 except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
     end(2, f"cannot tell: the files cannot be read as results ({error!r})")
 
-lost, middle = sum(ratio > 1 for ratio in ratios), statistics.median(ratios)
-if lost >= LOST * len(ratios) and middle > ENOUGH:
-    end(1, f"refused: {middle:.2f} × the 99th percentile, slower in {lost} of {len(ratios)} pairs")
-end(0, f"fine: {middle:.2f} × the 99th percentile, slower in {lost} of {len(ratios)} pairs")
+told = []
+for key, found in ratios.items():
+    lost, middle = sum(ratio > 1 for ratio in found), statistics.median(found)
+    told.append(f"{middle:.2f} × the {key}th percentile, slower in {lost} of {len(found)} pairs")
+    if lost >= LOST * len(found) and middle > ENOUGH:
+        end(1, f"refused: {told[-1]}")
+end(0, f"fine: {'; '.join(told)}")

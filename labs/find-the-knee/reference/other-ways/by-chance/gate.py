@@ -37,10 +37,13 @@ def main():
     more = sum(run["failed"] for run in new["runs"]) / n - sum(run["failed"] for run in old["runs"]) / n
     if more > 0.01:
         told(1, f"of a hundred requests {100 * more:.1f} more fail")
-    logs = middle(math.log(b["ms"]["99"] / a["ms"]["99"]) for a, b in zip(old["runs"], new["runs"], strict=True))
-    error = stdev(logs) / math.sqrt(len(logs))
-    low, high = (math.exp(fmean(logs) + 2 * side * error) for side in (-1, 1))
-    told(int(low > 1.08), f"99th percentile: {low:.2f} to {high:.2f} times the old one")
+    for key in ("50", "99"):
+        logs = middle(math.log(b["ms"][key] / a["ms"][key]) for a, b in zip(old["runs"], new["runs"], strict=True))
+        error = stdev(logs) / math.sqrt(len(logs))
+        low, high = (math.exp(fmean(logs) + 2 * side * error) for side in (-1, 1))
+        if low > 1.08:
+            told(1, f"{key}th percentile: {low:.2f} to {high:.2f} times the old one")
+    told(0, "what differs may be chance, or is too little to matter")
 
 
 try:
