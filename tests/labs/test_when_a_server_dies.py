@@ -41,6 +41,14 @@ def test_on_docker_as_well() -> None:
     assert [one.outcome for one in (*right, *wrong)] == [Outcome.PASSED, Outcome.PASSED, Outcome.FAILED]
 
 
+def test_who_met_a_dead_server_and_was_not_tried_elsewhere_is_told_so() -> None:
+    files = LAB.read(LAB.reference)
+    config = files["conf/haproxy.cfg"].replace(b"    option redispatch 1\n", b"").replace(b"inter 500ms", b"inter 3s")
+    (verdict,) = examine(LAB, {**files, "conf/haproxy.cfg": config}, checks=["dies"])
+    assert verdict.outcome is Outcome.FAILED
+    assert "again, and is that at another server" in verdict.why
+
+
 def test_orders_that_were_carried_out_twice_are_counted_by_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,13 +37,17 @@ def one_down(question: Question) -> Answer:
     words = f"{victim} was killed. {failures_in_words(sample)} {traffic_in_words(sample, sample.described)}"
     if alone and shares:
         words += f" Everything else went to {next(iter(shares))} alone."
-    return Answer(
-        good,
-        words,
-        shares,
-        sample.requests,
-        unserved(sample),
-        () if good else causes_of("errors", question.findings),
+    causes = () if good else causes_of("errors", question.findings)
+    return Answer(good, words, shares, sample.requests, unserved(sample), causes, "" if causes else _why(sample))
+
+
+def _why(sample: Sample) -> str:
+    """What the traffic says where no finding knows more: others were up, and somebody got nothing from them."""
+    if not unserved(sample) or not sample.counts():
+        return ""
+    return (
+        "Others were up, and whoever met the dead server got nothing from them. How often is such a request tried "
+        "again, and is that at another server, in time?"
     )
 
 
@@ -53,4 +57,4 @@ def _serving_victim(wished: str, before: Sample) -> str:
     return wished if wished in counts or not counts else max(sorted(counts), key=lambda name: counts[name])
 
 
-KIND = Kind(one_down, version=2)
+KIND = Kind(one_down, version=3)
