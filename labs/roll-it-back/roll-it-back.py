@@ -64,7 +64,7 @@ lab.send()
 #
 # - `lab.check_syntax()` asks HAProxy whether it would take the file.
 # - `lab.apply()` checks it, reloads both balancers, and waits until that is what runs.
-# - `lab.diff()` shows what you changed.
+# - `lab.diff()` shows what you changed. The check counts where requests go; that the good changes are still there, look here.
 # - `lab.rollback()` loads what ran before. Try it once, and look at the numbers: it is quick, and it goes back *one load*,
 #   whatever that was.
 
