@@ -125,6 +125,15 @@ def test_labels_cannot_pretend_to_be_the_answer(running: RunningStack) -> None:
 
 
 @needs_promtool
+def test_what_rings_all_the_time_is_not_told_that_nothing_rang(running: RunningStack) -> None:
+    rules = b"groups:\n- name: a\n  rules:\n  - alert: Always\n    expr: up >= 0\n"
+    judged = answer(running, rules, "ends", seen_by(running, rules, ["ends"]))
+    assert not judged.passed
+    assert "15 minutes later Always still rang" in judged.observed
+    assert {(cause.mistake, cause.line) for cause in judged.causes} == {("rang-before", 4)}
+
+
+@needs_promtool
 def test_rules_that_ask_for_very_much_are_not_judged() -> None:
     files = LAB.read(LAB.start) | {RULES: b"#" * (MOST_BYTES + 1)}
     (verdict,) = examine(LAB, files, checks=["share"])

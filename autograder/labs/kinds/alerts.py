@@ -240,15 +240,16 @@ def _ends(seen: Seen, name: str, rules: str) -> _Said:
     assert scene.over is not None
     if name not in seen.played.rang:
         return _Said(False, f"{scene.told}: {seen.played.fault}.", _fault(seen.played, rules))
-    rang = [one for one in seen.played.rang[name] if one.first is not None and one.first > scene.begins]
+    rang = [one for one in seen.played.rang[name] if one.first is not None]
     mended = f"{scene.told}. It was mended {_after(scene.over - scene.begins)}"
-    if not rang:
+    late = max(rang, key=lambda one: one.last or 0, default=None)
+    if late and (late.last or 0) > scene.over + LINGERS_S:
+        words = f"{mended}, and {LINGERS_S // 60} minutes later {late.alert} still rang."
+        always = (late.first or 0) <= scene.begins
+        return _Said(False, words, at_alert("rang-before" if always else "rings-on", rules, late.alert))
+    if not any((one.first or 0) > scene.begins for one in rang):
         cause = finding("never-rings", 1, rules.partition("\n")[0])
         return _Said(False, f"{mended}. Nothing had rung, so nothing could end.", cause)
-    late = max(rang, key=lambda one: one.last or 0)
-    if (late.last or 0) > scene.over + LINGERS_S:
-        words = f"{mended}, and {LINGERS_S // 60} minutes later {late.alert} still rang."
-        return _Said(False, words, at_alert("rings-on", rules, late.alert))
     return _Said(True, f"{mended}, and what rang fell silent.")
 
 

@@ -24,6 +24,7 @@ WHY: Final = {
     "average-hides-it": "An average over the servers is the same whoever does the work.",
     "counts-at-the-servers": "This counts what servers answered. A request that reached no server is in no server's "
     "numbers; the balancer has it.",
+    "knows-a-name": "This looks at a server by its name. Next time it is another one.",
     "absent-of-all": "absent() is about all series together: it stays silent while one server is left.",
     "waits-too-long": "It saw it, and waited. Its `for` is longer than users have.",
     "sees-it-late": "By the time that this is true, users have felt it.",
@@ -48,6 +49,7 @@ _MATCHED: Final = re.compile(r"\b(?:on|ignoring|scalar)\s*\(")
 _BY: Final = re.compile(r"\b(?:by|without)\s*\(")
 _OPERATION: Final = re.compile(r"[/*<>]|\band\b|\bunless\b")
 _ABSENT: Final = re.compile(r"\babsent(?:_over_time)?\s*\(")
+_NAME: Final = re.compile(r"""\b(?:server|instance)\s*=~?\s*["'`][\w(]""")
 _AVERAGE: Final = re.compile(r"\bavg\s*\(")
 _COMPARED: Final = re.compile(r"\b(?:max|by|without|group_left|scalar)\b")
 _FAILED_AT_SERVERS: Final = re.compile(r"shop_requests_total")
@@ -67,6 +69,8 @@ def why_silent(rules: str, scene: str, *, never_true: bool) -> Finding | None:
     short = next((line for line in lines if _shortest(line.text) < 2 * STEP_S), None)
     if short:
         return finding("window-too-short", short.number, short.text)
+    if scene in (PINNED, LEANING, LIVE, GONE) and (line := _first(lines, _NAME)):
+        return finding("knows-a-name", line.number, line.text)
     if scene == GONE and (line := _first(lines, _ABSENT)):
         return finding("absent-of-all", line.number, line.text)
     if never_true and scene in (PINNED, LEANING, LIVE):
