@@ -94,7 +94,7 @@ lab.check("counts")
 #
 # Quote the line that was the cause. Then say what let it through: what was looked at before it went live, and what could that
 # not show? Under **Why it made sense at the time**, tell what people saw and knew, so that a stranger would have done the
-# same. Roles instead of names: "the engineer on call". What somebody said in the chat may be quoted, behind a `>`.
+# same; 25 words at least. Roles instead of names: "the engineer on call". What somebody said in the chat may be quoted, behind a `>`.
 
 # %% nbgrader={"grade": true, "grade_id": "cause", "locked": true, "points": 1.5, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("cause")
@@ -106,7 +106,8 @@ lab.check("blameless")
 # ## 5. What now
 #
 # Three actions are enough, if they happen. Each has a thing, one person (here a name is right), a day within the year, and a
-# kind: **prevent** it, **notice** it, **shorten** it. Take them from at least two kinds.
+# kind: **prevent** it, **notice** it, **shorten** it. Take them from at least two kinds. Write them into the table, or as
+# points of a list: kind: what (who, until when).
 
 # %% nbgrader={"grade": true, "grade_id": "actions", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false, "cell_type": "code"}
 lab.check("actions")

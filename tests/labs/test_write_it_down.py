@@ -136,6 +136,10 @@ def test_what_was_said_may_be_quoted_and_what_is_written_may_not_blame() -> None
         ("March 14th, 2024", "2024-03-14"),
         ("2023-3-9", "2023-03-09"),
         ("9th Apr. 2023", "2023-04-09"),
+        ("31.03.2023", "2023-03-31"),
+        ("9/4/2023", "2023-04-09"),
+        ("03/31/2023", "2023-03-31"),
+        ("2023/04/14", "2023-04-14"),
         ("soon", ""),
         ("31 February", ""),
     ],
@@ -157,6 +161,66 @@ def test_an_action_for_everybody_is_one_for_nobody(who: str) -> None:
 def test_points_of_a_list_are_actions_too() -> None:
     (one,) = actions(read_lines(b"## Actions\n\n1. Notice: alert on shares (Okan, 14 March)\n"), 2023)
     assert (one.what, one.who, str(one.day)) == ("Notice: alert on shares", "Okan", "2023-03-14")
+
+
+FREELY: tuple[tuple[str, str, str], ...] = (
+    ("- **prevent**: refuse shares over 1.5. Mira, 15 March 2023.", "Mira", "2023-03-15"),
+    ("2. (notice) Okan: an alert on 40 % of all requests, done by March 21, 2023", "Okan", "2023-03-21"),
+    ("To shorten it, Tom draws a line for each change\non the dashboard, until 3.4.2023.", "Tom", "2023-04-03"),
+    ("- Count shares\n  - kind: prevent\n  - **Who:** Ana Ruiz\n  - until: 2023-03-14", "Ana Ruiz", "2023-03-14"),
+    (
+        "* What of 1 March helps: a runbook. **the engineer on call**, by 2023-03-14",
+        "the engineer on call",
+        "2023-03-14",
+    ),
+    ("- Notice: alert on shares, 14 March", "", "2023-03-14"),
+    ("- Prevent, 14 March", "", "2023-03-14"),
+    ("- Somebody should look (soon)", "soon", ""),
+)
+
+
+@pytest.mark.parametrize(("text", "who", "day"), FREELY)
+def test_an_action_may_be_told_as_people_tell_it(text: str, who: str, day: str) -> None:
+    (one,) = actions(read_lines(f"## Actions\n\n{text}\n".encode()), 2023, ["Mira", "Okan", "Tom"])
+    assert (one.who.strip(), str(one.day or "")) == (who, day)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "At 09:52 the change began to run. At 09:58 came the first harm.\nAt 10:09 somebody knew. "
+        "At 11:24 was the cause known, and at 11:36\nusers were served.",
+        "- 09:52 the new config runs (change)\n- 09:58 first harm\n- 10:09 somebody knew\n- 11:24 cause known\n"
+        "- 11:36 users served",
+        "09:52 change, 09:58 first harm, 10:09 somebody knew, 11:24 cause known, 11:36 users served",
+        "The change ran from 09:52. First harm: 09:58. Somebody knew at 10:09. The cause was known at\n11:24. "
+        "Users were served at 11:36.",
+        "### Change\n\nthe change: 09:52\n\n### Then\n\nfirst harm 09:58 · somebody knew 10:09 · cause known 11:24\n\n"
+        "users served 11:36",
+    ],
+)
+def test_moments_may_be_told_in_sentences(text: str) -> None:
+    said = answered(f"## Five moments\n\n{text}\n".encode())["moments"]
+    assert said.passed, said.observed
+
+
+def test_a_smaller_heading_belongs_to_the_one_above_it() -> None:
+    assert answered(GOOD.replace(b"## Actions\n", b"## Actions\n\n### The first three\n"))["actions"].passed
+    assert answered(GOOD + b"\n## Actions\n\n### Of Mira\n\nMira counts shares.\n")["blameless"].passed
+    assert not answered(GOOD + b"\n## Actions\n\n## Why\n\nMira counts shares.\n")["blameless"].passed
+
+
+def test_that_nobody_is_to_blame_may_be_said() -> None:
+    for line in (b"Nobody was careless here.", b"It was not her fault.", b"An alert should have noticed it."):
+        assert answered(GOOD + b"\n" + line + b"\n")["blameless"].passed
+    blames = (b"She was not only careless.", b"The author did not think.", b"The engineer should have noticed it.")
+    for line in (*blames, b"It should have been obvious."):
+        assert not answered(GOOD + b"\n" + line + b"\n")["blameless"].passed
+
+
+def test_who_tells_too_little_is_told_how_much_is_enough() -> None:
+    text = b"## Why it made sense at the time\n\nThe check was green.\n"
+    assert "there are 4 words; 25 are the least" in answered(text)["blameless"].observed
 
 
 def test_what_only_a_person_can_judge_waits_for_one_and_an_empty_cell_does_not(tmp_path: Path) -> None:

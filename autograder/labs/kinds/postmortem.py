@@ -19,9 +19,11 @@ from autograder.labs.kinds.postmortem_text import (
     UnreadableError,
     actions,
     first_time,
+    joined,
     numbers,
     read_lines,
     section,
+    times,
 )
 from autograder.labs.kinds.served import listed
 from autograder.mistakes.finding import Finding
@@ -42,7 +44,16 @@ _BLAMES: Final = (
     r"human error|careless\w*|sloppy|stupid\w*|incompeten\w*|negligen\w*|lazy|(?:is|was|are|were) to blame"
     r"|should have (?:known|noticed|checked|tested|seen|asked)|(?:his|her|their|own|engineer's) fault|wasted"
     r"|how could (?:he|she|they|anyone|anybody)|obviously|failed to (?:check|notice|test|ask|think)"
+    r"|thoughtless\w*|reckless\w*|did(?: not|n't) (?:bother|care|pay attention|think(?! (?:of|that|it|so)))"
+    r"|should have been obvious"
 )
+_NO_BLAME: Final = (
+    r"\b(?:nobody|no one|no|not|none|never)\b (?!only|just)(?:\w+ ){0,2}"
+    r"(?:human error|careless|sloppy|stupid|negligent|lazy|to blame|wasted|(?:his|her|their) fault)\b"
+    r"|\b(?:alerts?|alarms?|checks?|tests?|monitoring|dashboards?|pipelines?|tools?|graphs?)"
+    r" should have (?:known|noticed|checked|tested|seen)\b"
+)
+"""What says that nobody is to blame, or speaks of a machine."""
 _NOBODY: Final = (
     r"(?:the |whole )*(?:teams?|everybody|everyone|all|we|us|ops|operations|engineering|n/?a|tbd|nobody|someone"
     r"|somebody|[?.–— -]*)"
@@ -92,18 +103,24 @@ def _moments(lines: tuple[Line, ...], settings: Mapping[str, Any]) -> _Said:
 
 
 def _moment(lines: tuple[Line, ...], name: str) -> tuple[str, Line] | None:
-    """The time that stands behind the name of a moment, before the next one's name."""
-    for line in section(lines, "moment"):
-        starts = sorted(
-            (match.start(), other)
-            for other, pattern in MOMENTS.items()
-            if (match := re.search(pattern, line.text, re.IGNORECASE))
-        )
-        for place, (start, other) in enumerate(starts):
-            end = starts[place + 1][0] if place + 1 < len(starts) else len(line.text)
-            if other == name and (time := first_time(line.text[start:end])):
+    """The time of a moment: behind its name and before the next one's, or before it, in a sentence that begins so."""
+    for line in joined(section(lines, "moment")):
+        for part in (*re.split(r"(?<=[.;·])\s", line.text), line.text):
+            if time := _times_of(part).get(name):
                 return time, line
     return None
+
+
+def _times_of(text: str) -> dict[str, str]:
+    """The moments that a text names, each with its time if it has one."""
+    names = sorted(
+        (match.start(), name) for name, pattern in MOMENTS.items() if (match := re.search(pattern, text, re.IGNORECASE))
+    )
+    given = times(text)
+    if len(names) == len(given) and names and given[0][0] < names[0][0]:
+        return {name: time for (_, name), (_, time) in zip(names, given, strict=True)}
+    ends = [*(start for start, _ in names[1:]), len(text)]
+    return {name: first_time(text[start:end]) for (start, name), end in zip(names, ends, strict=False)}
 
 
 def _wrong_time(name: str, time: str, truth: str, line: Line, slips: Mapping[str, list[str]]) -> _Said:
@@ -161,7 +178,7 @@ def _blameless(lines: tuple[Line, ...], settings: Mapping[str, Any]) -> _Said:
     for line in lines:
         if line.text.lstrip().startswith(">"):  # what somebody said stays as it was said
             continue
-        found = re.search(rf"(?<!\w)(?:{_BLAMES})(?!\w)", line.text, re.IGNORECASE)
+        found = re.search(rf"(?<!\w)(?:{_BLAMES})(?!\w)", re.sub(_NO_BLAME, "", line.text, flags=re.I), re.IGNORECASE)
         if found:
             why = "What did they see and know at that moment? Write that instead."
             return _Said(False, f"Line {line.number} blames: “{found.group()}”.", why, "blames-a-person", line)
@@ -170,7 +187,7 @@ def _blameless(lines: tuple[Line, ...], settings: Mapping[str, Any]) -> _Said:
             return _Said(False, words, "A role says enough: “the engineer on call”.", "names-a-person", line)
     sense = " ".join(line.text for line in section(lines, "made sense")).split()
     if len(sense) < _LEAST_WORDS:
-        words = f"Under “Why it made sense at the time” there are {len(sense)} words."
+        words = f"Under “Why it made sense at the time” there are {len(sense)} words; {_LEAST_WORDS} are the least."
         return _Said(
             False, words, "Tell what was on the screen and what was known, so that a stranger would do the same."
         )
@@ -179,9 +196,10 @@ def _blameless(lines: tuple[Line, ...], settings: Mapping[str, Any]) -> _Said:
 
 def _actions(lines: tuple[Line, ...], settings: Mapping[str, Any]) -> _Said:
     day = date.fromisoformat(settings["day"])
-    every = actions(lines, day.year)
+    every = actions(lines, day.year, settings["people"])
     if not every:
-        return _Said(False, "There are no actions.", "A table as in the template, or points: what (who, until when).")
+        words = "Under “Actions” there is no row of a table, and no point of a list."
+        return _Said(False, words, "A table as in the template, or points: what (who, until when).")
     poor = [(one, *trouble) for one in every if (trouble := _trouble(one, day))]
     good = len(every) - len(poor)
     words = f"{good} of {len(every)} actions have a thing, a person and a day."
@@ -243,6 +261,7 @@ def postmortem(question: Question) -> Answer:
 
 KIND = Kind(
     postmortem,
+    version=2,
     own_stack=True,
     settings={"ask": "moments", "moments": {}, "slips": {}, "lost": "", "cause": "", "people": [], "day": "2023-03-01"},
     observe=lambda _question, _scene: None,  # the text is all there is to see: one stack for all checks is enough
