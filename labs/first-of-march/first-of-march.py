@@ -47,9 +47,10 @@ shift
 #
 # - within 10, people hear that you know of it; then something every 20, until it is over;
 # - within 15, you have counted who answers; within 35, you have found the change that did it;
-# - as few requests as possible are lost. Users send 600 a minute. They were already hit for 5 minutes when the pager fired;
+# - as few requests as possible are lost, at most four times what the best run loses. Users send 600 a minute. They were already hit for 5 minutes when the pager fired;
 # - at most one action on a machine helps nobody;
-# - numbers and times in what you tell people are what was measured. Nobody is named.
+# - numbers and times in what you tell people are what was measured. They hear which change it was: its commit, or its
+#   words in the history. Nobody is named.
 #
 # **Predict before you begin.** Errors rise, and one machine is down. What will you do first? What would you expect to
 # see if you only restarted that machine? Write it down:
@@ -89,8 +90,8 @@ shift.debrief()
 # %% [markdown] nbgrader={"grade": false, "grade_id": "debrief-text", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 4. What happened?
 #
-# Write [debrief.md](debrief.md): when you were paged, from when on users were served again, how many requests were lost, which change it was, and
-# one thing that would have stopped it, shown it or shortened it. The debrief above has the numbers.
+# Write [debrief.md](debrief.md): when you were paged, from when on users were served again, how many requests were lost, which change it was (its
+# commit, or its words), and one thing that would have stopped it, shown it or shortened it. The debrief above has the numbers.
 #
 # Then run the checks. Each has hints: `lab.hint("verify")`. The first check plays your shift again and takes some seconds.
 

@@ -203,6 +203,20 @@ def test_an_all_clear_while_half_of_the_pages_fail_is_no_news_but_an_error() -> 
 
 
 @pytest.mark.parametrize(
+    "lines",
+    [
+        "- **Paged**: 10:05 UTC\n- **Served again**: from 10:09 on\n- **Requests lost**: about 5 400, of 72 000\n",
+        "| Paged | 10.05 |\n| Served again | 10.09 |\n| Requests lost | 5.400 |\n",
+        "Paged at 10:05.\nServed again at 10:09, by both balancers.\nRequests lost: 5400\n",
+    ],
+)
+def test_a_debrief_may_be_written_in_other_words(lines: str) -> None:
+    text = f"{lines}Cause: 5d1f0a3\nNext time: an alert on the share of each machine, in the first minute\n"
+    said = answered(best_on_paper(), "debrief", text.encode())
+    assert said.kept, said.observed
+
+
+@pytest.mark.parametrize(
     "text", [b"", b"\xff\xfe", b"Paged: 99:99\nServed again: 0:00\nRequests lost: 9,9", b"#" * 1_000_000]
 )
 def test_a_debrief_may_be_anything(text: bytes) -> None:

@@ -84,6 +84,11 @@ def without_a_reason(shift: Shift) -> Shift:
     return replace(shift, repository=Repository((*before, replace(made, message="Revert: 1"))))
 
 
+def added(shift: Shift) -> Shift:
+    """A machine more in git, and the bad change still there."""
+    return replace(shift, repository=Repository(shift.world.history).committed(shift.world.last + "#", "more", 60.0))
+
+
 def first_version(shift: Shift) -> str:
     return shift.world.history[0].after
 
@@ -99,6 +104,7 @@ def first_version(shift: Shift) -> str:
         ("mitigate", ended(HALF), "one-of-two-balancers", "In the end 50% of the requests fail."),
         ("mitigate", lambda s: ended(DEAD)(without("revert")(s)), "symptom-for-cause", "100% of the requests fail"),
         ("mitigate", ended(DEAD, loaded=("old", "old")), "written-not-loaded", "100% of the requests fail"),
+        ("mitigate", lambda s: ended(DEAD, loaded=("old", "old"))(added(s)), "not-mended", "100% of the requests fail"),
         ("mitigate", ended(DEAD), "not-mended", "100% of the requests fail"),
         ("mitigate", did("reload", refused="unknown keyword"), "not-mended", "100% of the requests fail"),
         ("mitigate", lambda s: slow(s), "mended-late", "Users were served 50 minutes after the pager."),
@@ -106,7 +112,7 @@ def first_version(shift: Shift) -> str:
         ("only-the-bad", as_it_was, "not-mended", "Nothing in the config was undone."),
         ("only-the-bad", in_git(lambda s: f"{s.world.last}\n  timeout queue 9s"), "not-mended", "is still in the"),
         ("only-the-bad", in_git(first_version), "good-changes-undone", "With the bad change went "),
-        ("only-the-bad", in_git(lambda s: f"{s.world.wanted}\n  timeout queue 9s"), "left-behind", "in a hurry"),
+        ("only-the-bad", in_git(lambda s: f"{s.world.wanted}\n  timeout queue 9s"), "left-behind", "it was: “timeout"),
         ("only-the-bad", ended(WELL, loaded=("", "")), "one-of-two-balancers", "Not every balancer runs what is"),
         ("only-the-bad", without_a_reason, "no-reason", "No commit says why."),
         ("verify", without("all-clear"), "never-all-clear", "Nobody said that it is over."),

@@ -91,7 +91,8 @@ def _mitigate(shift: Shift) -> Said:
         if all(one.do not in IN_HISTORY for one in shift.actions):
             why = "The machines are as they were told to be. What tells them where requests go?"
             return Said(False, words, why, "symptom-for-cause")
-        if shift.repository.config not in shift.loaded:
+        undone = not _cause_in(shift, _plain(shift.repository.config))
+        if undone and shift.repository.config not in shift.loaded:
             why = "What stands in git is not what the balancers run. Who told them?"
             return Said(False, words, why, "written-not-loaded")
         return Said(False, words, "All of it still goes to one machine, or to none.", "not-mended")
@@ -110,7 +111,7 @@ def _only_the_bad(shift: Shift) -> Said:
     config = _plain(repository.config)
     if config == _plain(world.last):
         return Said(False, "Nothing in the config was undone.", "", "not-mended")
-    if any(_has(config, put) for _, put in world.cause.edits):
+    if _cause_in(shift, config):
         words = "The change that made everything go one way is still in the config."
         return Said(False, words, "Which change decides where requests go?", "not-mended")
     lost = [
@@ -120,8 +121,10 @@ def _only_the_bad(shift: Shift) -> Said:
         words = f"With the bad change went {listed([f'{one.name} ({one.message})' for one in lost])}."
         return Said(False, words, "They were good. Undo one change, not everything since.", "good-changes-undone")
     if config != _plain(world.wanted):
-        words = "Something was added to the config in a hurry, and stayed."
-        return Said(False, words, "What did not help is taken back, too.", "left-behind")
+        rows = sorted(set(config.splitlines()) ^ set(_plain(world.wanted).splitlines()), key=config.find)
+        words = f"Something else is not as it was{f': “{rows[-1]}”' if rows else ', the order of the lines'}."
+        why = "What was added in a hurry, or is left of the change, is taken back, too."
+        return Said(False, words, why, "left-behind")
     if any(_plain(one) != config for one in shift.loaded):
         return Said(False, "Not every balancer runs what is in git.", "Reload each of them.", "one-of-two-balancers")
     made = [one for one in repository.commits if one.author == "you"]
@@ -215,6 +218,11 @@ def _plain(config: str) -> str:
     return "\n".join(" ".join(row.split()) for row in rows if row)
 
 
+def _cause_in(shift: Shift, config: str) -> bool:
+    """Whether a plain config has what the bad change put there."""
+    return any(_has(config, put) for _, put in shift.world.cause.edits)
+
+
 def _has(config: str, text: str) -> bool:
     """Whether every line of ``text`` is a line of a plain config."""
     lines = set(config.splitlines())
@@ -270,4 +278,4 @@ def _causes(said: Said) -> tuple[Finding, ...]:
     return (Finding(said.mistake, "", "", 0, "", (0, 0), said.observed, said.why),)
 
 
-KIND = Kind(oncall, own_stack=True, settings={"ask": "mitigate", "world": ""}, observe=play)
+KIND = Kind(oncall, version=2, own_stack=True, settings={"ask": "mitigate", "world": ""}, observe=play)

@@ -33,9 +33,9 @@ _BLAMES: Final = (
     r"|should have (?:known|noticed|checked|tested|seen|asked)|(?:his|her|their|own|engineer's|junior's) fault"
 )
 _FIELDS: Final = {
-    "paged": r"^\W*paged\W+(\d{1,2}[:.]\d{2})",
-    "served again": r"^\W*served again\W+(\d{1,2}[:.]\d{2})",
-    "requests lost": r"^\W*requests lost\W+(\d[\d, ]*)",
+    "paged": r"^\W*paged\b\D*(\d{1,2}[:.]\d{2})",
+    "served again": r"^\W*served again\b\D*(\d{1,2}[:.]\d{2})",
+    "requests lost": r"^\W*requests lost\b\D*(\d{1,3}(?:[ ,.'’\u00a0\u202f]\d{3})+(?!\d)|\d+)",
 }
 _LARGEST: Final = 64 * 1024
 _LEAST_WORDS: Final = 8
