@@ -84,7 +84,7 @@ lab.send(requests=300)
 # to 100 requests is not worth a rollback. A change that does harm is to be undone within 400 requests.
 #
 # **What it is to write**, one JSON object a line, in `/work/audit.jsonl`: `{"action": "rollback", "why": "…"}` for each
-# rollback, `{"action": "give-up", "why": "…"}` when it decides not to act any more. A reason has a number in it.
+# rollback, `{"action": "give-up", "why": "…"}` when that did not help and it acts no more. Each reason has a number in it.
 #
 # The one you were given is a first try. It runs. **Predict** which of the checks below it passes, before you run one.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FAIR = dict.fromkeys(("app1", "app2", "app3"), 1 / 3)
 EVEN, HOT = sample(app1=80, app2=80, app3=80), sample(app1=236, app2=2, app3=2)
 UNDONE = {"action": "rollback", "why": "app1 had 97 % of 160 requests"}
-GAVE_UP = {"action": "give-up", "why": "it is no better than before"}
+GAVE_UP = {"action": "give-up", "why": "undone, and 80 of 80 still fail"}
 
 
 def with_sample(last: Sample) -> dict[str, Any]:
@@ -104,6 +104,8 @@ def test_a_log_has_every_rollback_and_says_when_it_gave_up() -> None:
         ((UNDONE, UNDONE), (GAVE_UP,), '1 rollbacks were seen, and 2 lines say "action": "rollback".'),
         (({**UNDONE, "why": "it was bad"},), (GAVE_UP,), 'The "why" of a rollback has no number in it.'),
         ((UNDONE,), (UNDONE,), 'no line says "action": "give-up".'),
+        ((UNDONE, GAVE_UP), (UNDONE, GAVE_UP), 'Where going back helped, a line says "action": "give-up".'),
+        ((UNDONE,), (UNDONE, {**GAVE_UP, "why": "no better"}), 'The "why" of a "give-up" has no number in it.'),
     ],
 )
 def test_a_log_that_leaves_something_out_is_told_what(pinned: Any, hopeless: Any, observed: str) -> None:

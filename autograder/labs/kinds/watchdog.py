@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from autograder.judge.spread import Spread
 from autograder.labs.kinds.kind import Answer, Kind, Question
@@ -80,16 +80,27 @@ def _audits(scenes: Mapping[str, Watched]) -> _Said:
     if len(undone) != pinned.reloads:
         words = f'{pinned.reloads} rollbacks were seen, and {len(undone)} lines say "action": "rollback".'
         return False, words, "Who reads it tomorrow should find each of them, and none that was not."
-    if not all(any(sign.isdigit() for sign in str(row.get("why", ""))) for row in undone):
-        return False, 'The "why" of a rollback has no number in it.', f"It says: {undone[0].get('why')!r}"[:_TAIL]
+    if bare := _without_number(undone):
+        return False, 'The "why" of a rollback has no number in it.', bare
+    if pinned.restored and _gave_up(pinned):
+        words = 'Where going back helped, a line says "action": "give-up".'
+        return False, words, "It means: it did not help, come. Look whether it did, before you write it."
     if not _gave_up(hopeless):
         words = 'Where going back did not help, no line says "action": "give-up".'
         return False, words, "A watchdog that gives up in silence is taken for one that watches."
+    if bare := _without_number(_gave_up(hopeless)):
+        return False, 'The "why" of a "give-up" has no number in it.', bare
     return True, f"{AUDIT} has every rollback with its reason, and says when it gave up.", ""
 
 
-def _gave_up(seen: Watched) -> bool:
-    return any(row and row.get("action") == "give-up" for row in seen.audit)
+def _gave_up(seen: Watched) -> list[Mapping[str, Any]]:
+    return [row for row in seen.audit if row and row.get("action") == "give-up"]
+
+
+def _without_number(rows: list[Mapping[str, Any]]) -> str:
+    """What the first of these lines says that has no number in its reason; nothing if each has one."""
+    whys = [row.get("why") for row in rows]
+    return next((f"It says: {why!r}"[:_TAIL] for why in whys if not any(map(str.isdigit, str(why or "")))), "")
 
 
 _ABOUT: Final[Mapping[str, Callable[[Watched], _Said]]] = {
