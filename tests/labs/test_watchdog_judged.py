@@ -9,7 +9,7 @@ import pytest
 
 from autograder.judge.spread import judge_spread
 from autograder.labs.kinds.watchdog import IN_TIME, watchdog
-from autograder.labs.kinds.watchdog_play import CANARY, ERRORS, HOPELESS, MAINTENANCE, NOISE, PINNED, PROGRAM, Watched
+from autograder.labs.kinds.watchdog_play import CANARY, ERRORS, HOPELESS, MAINTENANCE, NOISE, PINNED, Watched
 from tests.labs.seen import asked, result, sample
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def test_what_did_right_kept_its_promise(promise: str, seen: Watched) -> None:
 @pytest.mark.parametrize(
     ("promise", "seen", "observed", "why"),
     [
-        (PINNED, undid(asked_after=None), "560 requests later nothing was undone; 7 failed.", ""),
+        (PINNED, undid(asked_after=None), "requests later nothing was undone; 7 failed.", "jsonl says: rollback."),
+        (PINNED, undid(asked_after=None, audit=()), "560 requests later nothing was undone", "wrote nothing."),
         (PINNED, undid(restored=False), "undone after 160 requests", "not the release before the last one."),
         (ERRORS, undid(restarted=True), "undone after 160 requests", "HAProxy was restarted"),
         (ERRORS, undid(reloads=3), "undone after 160 requests", "load a config 3 times: once was enough."),
@@ -80,7 +81,7 @@ def test_what_did_right_kept_its_promise(promise: str, seen: Watched) -> None:
         ),
         (HOPELESS, undid(reloads=4), "load a config 4 times", "the first one already showed that it does not help"),
         (HOPELESS, spared(), "load a config 0 times", "It neither tried nor said that it would not."),
-        (HOPELESS, undid(restarted=True), "load a config 1 times", "And it was restarted, not reloaded."),
+        (HOPELESS, undid(restarted=True), "load a config once", "And it was restarted, not reloaded."),
     ],
 )  # fmt: skip
 def test_each_way_to_do_wrong_has_its_words(promise: str, seen: Watched, observed: str, why: str) -> None:
@@ -93,7 +94,6 @@ def test_each_way_to_do_wrong_has_its_words(promise: str, seen: Watched, observe
 def test_a_log_has_every_rollback_and_says_when_it_gave_up() -> None:
     answer = answered("audit", {PINNED: undid(), HOPELESS: undid(audit=(UNDONE, GAVE_UP))})
     assert answer.passed, answer.observed
-    assert answer.why == f"{PROGRAM} wrote nothing."
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_log_has_every_rollback_and_says_when_it_gave_up() -> None:
     [
         ((), (GAVE_UP,), "There is no audit.jsonl after a rollback, or it is empty."),
         ((UNDONE,), (None, GAVE_UP), "A line of audit.jsonl is no JSON object."),
-        ((UNDONE, UNDONE), (GAVE_UP,), '1 rollbacks were seen, and 2 lines say "action": "rollback".'),
+        ((UNDONE, UNDONE), (GAVE_UP,), 'Rollbacks seen: 1. Lines that say "action": "rollback": 2.'),
         (({**UNDONE, "why": "it was bad"},), (GAVE_UP,), 'The "why" of a rollback has no number in it.'),
         ((UNDONE,), (UNDONE,), 'no line says "action": "give-up".'),
         ((UNDONE, GAVE_UP), (UNDONE, GAVE_UP), 'Where going back helped, a line says "action": "give-up".'),

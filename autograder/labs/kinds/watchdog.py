@@ -41,7 +41,7 @@ def _reverts(seen: Watched) -> _Said:
     if seen.restarted:
         return False, words, "HAProxy was restarted: between its end and its start nobody listens."
     if seen.reloads > 1:
-        return False, words, f"HAProxy was made to load a config {seen.reloads} times: once was enough."
+        return False, words, f"HAProxy was made to load a config {_times(seen.reloads)}: once was enough."
     if seen.asked_after > IN_TIME:
         return False, words, f"That is late: {IN_TIME} requests are enough to be sure."
     if seen.spread.spread is Spread.CONCENTRATED or seen.last.failed:
@@ -60,7 +60,7 @@ def _spares(seen: Watched) -> _Said:
 
 
 def _stops(seen: Watched) -> _Said:
-    words = f"{seen.told}. HAProxy was made to load a config {seen.reloads} times."
+    words = f"{seen.told}. HAProxy was made to load a config {_times(seen.reloads)}."
     if seen.reloads > 1:
         return False, words, "Each load has a price, and the first one already showed that it does not help."
     if not seen.reloads and seen.asked_after is None and not _gave_up(seen):
@@ -78,7 +78,7 @@ def _audits(scenes: Mapping[str, Watched]) -> _Said:
         return False, f"A line of {AUDIT} is no JSON object.", "One object a line can be searched and counted."
     undone = [row for row in pinned.audit if row and row.get("action") == "rollback"]
     if len(undone) != pinned.reloads:
-        words = f'{pinned.reloads} rollbacks were seen, and {len(undone)} lines say "action": "rollback".'
+        words = f'Rollbacks seen: {pinned.reloads}. Lines that say "action": "rollback": {len(undone)}.'
         return False, words, "Who reads it tomorrow should find each of them, and none that was not."
     if bare := _without_number(undone):
         return False, 'The "why" of a rollback has no number in it.', bare
@@ -128,7 +128,17 @@ def watchdog(question: Question) -> Answer:
     scenes: Mapping[str, Watched] = question.seen
     first = scenes[scenes_of(question.check)[0]]
     kept, observed, why = _audits(scenes) if promise == _LOG else _ABOUT[promise](first)
-    return Answer(kept, observed, first.last.shares(), first.sent, first.lost, (), why or f"{PROGRAM} wrote nothing.")
+    return Answer(kept, observed, first.last.shares(), first.sent, first.lost, (), why or _wrote(first))
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _wrote(seen: Watched) -> str:
+    """What its log says, where nothing else is to be said about it."""
+    said = [str(row.get("action")) for row in seen.audit if row and row.get("action")]
+    return f"Its {AUDIT} says: {said[-1]}."[:_TAIL] if said else f"{PROGRAM} wrote nothing."
 
 
 def _told(seen: Watched) -> str:
