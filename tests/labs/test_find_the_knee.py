@@ -115,6 +115,11 @@ def test_traffic_shows_weights_that_are_no_capacities(name: str) -> None:
     assert faults(LAB, CASES[name]) == []
 
 
+def test_a_server_with_a_limit_of_its_own_still_gets_what_its_weight_says() -> None:
+    (spread,) = examine(LAB, LAB.read(CASES["no-more-than-its-workers"].folder), checks=["spread"])
+    assert spread.outcome is Outcome.PASSED, spread.observed
+
+
 def test_a_gate_that_does_not_end_has_no_answer_to_the_rest() -> None:
     pairs = make_pairs(0)
     told = ProgramResult(0, '[0, "fine"]\n[[[\n', "", "itself", 1.0, 0.1, 10.0)
