@@ -76,6 +76,13 @@ def test_one_who_asks_about_harm_is_not_told_that_they_approved_it() -> None:
     assert "approve" not in verdict.why
 
 
+def test_a_reason_is_read_in_spite_of_its_hyphens_and_one_that_there_is_not_is_told_as_such() -> None:
+    right = LAB.read(LAB.reference)["answers.json"]
+    assert _checked("reasons", answers=right.replace(b"one-server", b"One server")).points == 2
+    verdict = _checked("reasons", answers=right.replace(b"dead-server-shows", b"dead-server"))
+    assert "03-no-double-payments.reason should be one of harmless, one-server, " in verdict.observed
+
+
 def test_a_policy_that_merges_what_does_not_load_stops_too_little() -> None:
     policy = LAB.read(LAB.reference)["policy.toml"].replace(b"does_not_load = true", b"does_not_load = false")
     verdict = _checked("policy", policy=policy)

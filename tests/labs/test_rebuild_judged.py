@@ -31,6 +31,8 @@ assert WANTED is not None
 SERVING = [name for name in WORLD.servers if name != WANTED.out]
 FAIR = dict.fromkeys(SERVING, 1 / len(SERVING))
 START = Act(1.0, "service", "start haproxy", "0")
+ANOTHER = replace(START, word="start nginx", answer="5 there is no service 'nginx' here; there is haproxy\n")
+DOWN = replace(START, word="reload haproxy", answer="1 haproxy is not running\n")
 REFUSED = replace(START, answer="1 Job failed")
 FILES = {SCRIPT: b"#!/bin/sh\ncp -r $1 /etc/haproxy\nsystemctl start haproxy\n"}
 EVEN = sample(**dict.fromkeys(SERVING, 80))
@@ -125,6 +127,8 @@ def test_a_good_restore_keeps_every_promise(promise: str) -> None:
         ("validated", other(result=result(1, REFUSED)), "asked to start with a config that it", "reload-refused"),
         ("validated", other(result=result(1, Act(1, "master", "reload", "Success=0"))), "to reload", "reload-refused"),
         ("validated", other(result=result(0)), "HAProxy was never started", ""),
+        ("validated", other(result=result(0, ANOTHER)), "HAProxy was never started", ""),
+        ("validated", other(result=result(0, DOWN)), "HAProxy was never started", ""),
         ("keys", other(kept=()), "There is no private key on the machine", ""),
         ("keys", other(kept=(Kept(KEY, 0o644, True),)), f"{KEY} (mode 644) can be read by", "key-open-to-others"),
         ("keys", other(by_tls=sample(failed=12)), "The keys are closed, and over TLS nobody is served.", ""),
@@ -155,6 +159,11 @@ def test_each_way_to_break_a_promise_has_its_words(
     assert words in answer.observed
     if promise != "serves":  # there it is the catalogue's to say
         assert [cause.mistake for cause in answer.causes] == ([mistake] if mistake else [])
+
+
+def test_a_reload_that_comes_to_nothing_since_haproxy_is_down_loads_nothing() -> None:
+    first = other(result=result(0, DOWN, START, out=LAST_LINE))(restored())
+    assert answered("validated", {LOST: first, HOPELESS: hopeless()}).passed
 
 
 def test_users_of_a_second_run_who_are_spread_or_few_are_not_held_against_it() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOADS_AT_MOST: Final = 5
 """The recovery time that the lab states, in starts and reloads: in its story each costs four minutes of twenty."""
 _OTHERS: Final = 0o077
+_LOAD: Final = re.compile(r"(?:start|restart|reload) haproxy(?:\.service)?")
 _LEAST_LOST: Final = 2
 _LOST_AT: Final = 0.05
 _FAULTS: Final = {
@@ -263,11 +264,11 @@ def _plain(content: bytes) -> list[list[str]]:
 
 
 def _loads(turn: Turn) -> list[Act]:
-    """Each time HAProxy was asked to load what lies on disk."""
+    """Each time HAProxy was asked to load what lies on disk; not when it could not hear that, as it was not running."""
     return [
         act
         for act in turn.result.acts
-        if (act.kind == "service" and act.word.split(" ")[0] in ("start", "restart", "reload"))
+        if (act.kind == "service" and _LOAD.fullmatch(act.word) and not act.answer.endswith("is not running\n"))
         or (act.kind == "signal" and act.word in ("HUP", "USR2"))
         or (act.kind == "master" and act.word.startswith("reload"))
     ]

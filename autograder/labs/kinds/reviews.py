@@ -6,6 +6,7 @@ question is put: ``decisions`` and ``reasons`` (in ``answers.json``, a table for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from autograder.errors import suggestion
 from autograder.labs.kinds.answers_file import UnreadableError, read_answers, shown
 from autograder.labs.kinds.answers_judging import line_and_quote, plain
 from autograder.labs.kinds.kind import Answer, Kind, Question
-from autograder.labs.kinds.reviews_changes import DECISIONS, Change, ChangeError, changes_of, named
+from autograder.labs.kinds.reviews_changes import DECISIONS, REASONS, Change, ChangeError, changes_of, named
 from autograder.labs.kinds.reviews_facts import Facts, facts_of
 from autograder.labs.kinds.reviews_policy import MERGED, REFUSED, SECOND, PolicyError, read_policy
 from autograder.mistakes.finding import Finding
@@ -71,9 +72,8 @@ def _people(question: Question, seen: tuple[tuple[Change, Facts], ...], ask: str
             wrong.append(("", key, f"{key} has no answer yet"))
         elif ask == "decisions":
             wrong += _decided(key, change, facts, said)
-        elif not isinstance(said, str) or plain(said) != plain(change.reason):
-            words = f"{change.name}: not {shown(said)}; on the twin, {facts.in_words()}"
-            wrong.append(("another-reason", key, words))
+        else:
+            wrong += _reasoned(key, change, facts, said)
     if not wrong:
         return Answer(True, f"All {len(seen)} changes: well decided." if ask == "decisions" else "All reasons fit.")
     wrong.sort(key=lambda one: not one[0])
@@ -93,6 +93,15 @@ def _decided(key: str, change: Change, facts: Facts, said: Any) -> list[tuple[st
     elif change.right == "reject":
         mistake = "asked-about-harm" if decision == "ask" else "approved-harm"
     return [(mistake, key, f"{change.name}: you say {decision}; on the twin, {facts.in_words()}")]
+
+
+def _reasoned(key: str, change: Change, facts: Facts, said: Any) -> list[tuple[str, str, str]]:
+    reason = re.sub(r"[ _-]+", "-", plain(said)) if isinstance(said, str) else ""
+    if reason == change.reason:
+        return []
+    if reason not in REASONS:
+        return [("", key, f"{key} should be one of {', '.join(REASONS)}, and is {shown(said)}")]
+    return [("another-reason", key, f"{change.name}: not {reason}; on the twin, {facts.in_words()}")]
 
 
 def _told(

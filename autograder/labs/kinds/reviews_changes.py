@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autograder.labs.lab import Lab
 
 DECISIONS: Final = ("approve", "reject", "ask")
+REASONS: Final = ("harmless", "one-server", "one-office", "dead-server-shows", "until-when")
 CONFIG: Final = "conf/"
 _HUNK: Final = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
 
@@ -51,7 +52,7 @@ def changes_of(lab: Lab, folder: str) -> tuple[Change, ...]:
         raise ChangeError("these changes cannot be read", where=str(path), why=str(error)) from error
     found = []
     for name, row in sorted(rows.items()):
-        if row.get("right") not in DECISIONS or "reason" not in row:
+        if row.get("right") not in DECISIONS or row.get("reason") not in REASONS:
             raise ChangeError(f"{name} has no right, or no reason", where=str(path), remedy="see the others")
         diff = lab.rewriting.file((lab.folder / folder / f"{name}.diff").read_bytes())
         main = lab.stack.balancer.config

@@ -61,7 +61,7 @@ for set in $(ls "$backups" | sort -r); do
     cp "$from/certs/shop.pem" /etc/haproxy/certs/shop.pem && chmod 600 /etc/haproxy/certs/shop.pem
     cp "$from/state/servers.state" /var/lib/haproxy/servers.state
     cp "$from/haproxy.cfg" /etc/haproxy/haproxy.cfg
-    if systemctl is-active haproxy >/dev/null; then systemctl reload haproxy; else systemctl start haproxy; fi || continue
+    systemctl reload haproxy || systemctl start haproxy || continue
     sleep 1
     if served "$from"; then say "$set"; exit 0; fi
 done
