@@ -94,7 +94,7 @@ def test_answers_and_gates_of_each_folder_get_what_they_must(case: Expected, tmp
 
 @pytest.mark.parametrize("case", RIGHT_WAYS, ids=lambda case: case.name)
 def test_right_gates_are_right_on_pairs_that_nobody_has_seen(case: Expected, tmp_path: Path) -> None:
-    for seed in range(1, 4):
+    for seed in (1, 2, 3, 174):
         said = [ended(case.folder / "gate.py", pair, tmp_path) for pair in pairs_of(seed)]
         assert [(one.pair.sort.name, one.code) for one in said if one.code != one.pair.sort.right] == []
 

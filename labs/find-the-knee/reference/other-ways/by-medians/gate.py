@@ -29,7 +29,7 @@ def judge(old, new):
         return 1, f"errors: {failed[1]} of {sum(sent) // 2}, before {failed[0]}"
     for percentile in ("50", "99"):
         before, after = (median(run["ms"][percentile] for run in build["runs"]) for build in (old, new))
-        if after > 1.15 * before:
+        if after > 1.18 * before:
             return 1, f"percentile {percentile}: {after:.0f} ms, before {before:.0f} ms"
     return 0, "no difference that matters"
 
