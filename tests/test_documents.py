@@ -18,7 +18,9 @@ LINKS = [
     if not target.startswith(("https://", "mailto:"))
 ]
 STOREYS = [
-    floor for floor in FLOORS if not floor.startswith("__") and floor not in {"errors", "durable", "whereabouts"}
+    floor
+    for floor in FLOORS
+    if not floor.startswith("__") and floor not in {"errors", "ending", "durable", "whereabouts"}
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jupytext
@@ -20,7 +21,6 @@ from autograder.labs.verify import expectations, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from autograder.labs.lab import Lab
 
@@ -105,8 +105,10 @@ def test_every_variant_is_whole_and_says_its_own_names_only() -> None:
         assert names_in(texts[str(lab.reference)]) == own
         assert all(names_in(text) <= own for text in texts.values())
         assert len(set(texts.values())) == len(texts)
-        ports = set(re.findall(r"server [\w-]+:(\d+)", "".join(texts.values())))
-        assert ports == {str(lab.stack.servers[0].port)}
+        ports = {Path(place).name: set(re.findall(r"server [\w-]+:(\d+)", text)) for place, text in texts.items()}
+        mine = {str(lab.stack.servers[0].port)}
+        assert ports.pop("other-port") == mine | {"8808"}  # a typo, and in no variant the right one
+        assert all(found == mine for found in ports.values())
         assert [(c.name, c.kind, c.points) for c in lab.checks] == [(c.name, c.kind, c.points) for c in PLAIN.checks]
         assert lab.starts[0].checks
 
