@@ -140,7 +140,7 @@ NOTEBOOK: Final = "\n".join(
         "# # @title@\n#\n# Tell in three sentences what happened, and what the learner has in front of them.\n#\n"
         "# **By the end you can** predict each server's share from the config, mend what pushes traffic onto one\n"
         "# server, and verify the mend by traffic.\n#\n"
-        "# Nothing here can hurt anybody. What is graded is the file `conf/@config@` beside this notebook.\n",
+        "# Nothing here can hurt anybody. What is graded is the file `conf/@config@` in this folder.\n",
         '# %%\nfrom autograder.notebook import open_lab\n\nlab = open_lab("@slug@")\nlab\n',
         _HEADER.format(id="predict"),
         "# ## 1. Predict before you look\n#\n# Read [conf/@config@](conf/@config@). Of 100 requests, how many will "

@@ -29,7 +29,7 @@
 # **By the end you can** calculate what machines can do, find the knee in a table, put back what a closed test left out,
 # say how many machines are too many, and write a gate that is not fooled by noise.
 #
-# What is graded are three files beside this notebook: [conf/haproxy.cfg](conf/haproxy.cfg),
+# What is graded are three files in this folder: [conf/haproxy.cfg](conf/haproxy.cfg),
 # [answers.json](answers.json) and [gate.py](gate.py). The module to read: *Load tests and capacity*, module 6 of the course.
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "predict", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}

@@ -23,7 +23,7 @@
 # **By the end you can** predict from a diff what a change does to the traffic, say yes, no, or ask, with a reason that
 # numbers bear out, and write a policy that stops harm and lets good work through.
 #
-# What is graded: `answers.json` and `policy.toml` beside this notebook. Nothing here can hurt anybody.
+# What is graded: `answers.json` and `policy.toml` in this folder. Nothing here can hurt anybody.
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "start", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 1. Start the stack

@@ -14,7 +14,7 @@
 # # It rolls itself back
 #
 # The outage took ninety minutes. Rolling back took two. The rest was noticing, looking, and deciding. After it, the shop
-# promised a rollback that starts by itself. Today you write it: `watchdog.py`, beside this notebook.
+# promised a rollback that starts by itself. Today you write it: `watchdog.py`, in this folder.
 #
 # That is a promise with teeth. A watchdog that sleeps is useless, and one that barks at everything undoes good work at
 # three in the morning. You have about 60 minutes.

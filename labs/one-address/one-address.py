@@ -33,7 +33,7 @@
 # **By the end you can** predict where people behind one address land, tell a client from an address, keep people at
 # their server without looking at addresses, and take an address from a header without letting anybody forge it.
 #
-# What is graded are the files `conf/haproxy.cfg` and `conf/nginx.conf` beside this notebook. Nothing here can hurt anybody: break it, roll it back,
+# What is graded are the files `conf/haproxy.cfg` and `conf/nginx.conf` in this folder. Nothing here can hurt anybody: break it, roll it back,
 # reset it.
 # The module to read: *Who is a client?*, module 2 of the course.
 

@@ -31,7 +31,7 @@
 # **By the end you can** predict shares from two kinds of config, measure them in logs and at the servers, make a log
 # say which server answered, and tell a large share from one that is too large.
 #
-# Nothing here can hurt anybody. What is graded are three files beside this notebook: `conf/nginx.conf`,
+# Nothing here can hurt anybody. What is graded are three files in this folder: `conf/nginx.conf`,
 # `conf/haproxy.cfg` and `answers.json`.
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "start", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}

@@ -17,7 +17,7 @@
 # nothing else. Until something is restored, it tells everybody just that, with a 503. Four servers wait behind it. There
 # are backups. Nobody knows which of them can be used.
 #
-# First you bring the shop back by hand. Then you write `restore.sh`, beside this notebook: the steps that somebody else, or a
+# First you bring the shop back by hand. Then you write `restore.sh`, in this folder: the steps that somebody else, or a
 # machine, can follow at night. You have about 60 minutes.
 #
 # **By the end you can** find the newest backup that can be used; restore config, certificate, key and state, and nothing

@@ -17,7 +17,7 @@
 # shop heard of the outage from its customers.
 #
 # It has Prometheus now. What it needs is rules that ring in time, say where to look, and let people sleep on all other
-# nights. Today you write them: [rules.yml](rules.yml), beside this notebook. You have about 50 minutes.
+# nights. Today you write them: [rules.yml](rules.yml), in this folder. You have about 50 minutes.
 #
 # **By the end you can** write a rule for each server's share, and an alert that names the server; alert on an error budget
 # where users are counted; and show on which days your alerts stay silent, and why.

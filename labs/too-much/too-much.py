@@ -34,7 +34,7 @@
 # **By the end you can** calculate what a pool can serve and hold, put a queue in the right place and end it in time, and say what
 # a retry costs.
 #
-# What is graded is the file `conf/haproxy.cfg` beside this notebook. The module to read: *Overload*, module 4 of the course.
+# What is graded is the file `conf/haproxy.cfg` in this folder. The module to read: *Overload*, module 4 of the course.
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "predict", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
 # ## 1. Calculate before you look

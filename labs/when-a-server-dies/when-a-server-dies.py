@@ -29,7 +29,7 @@
 # **By the end you can** tell dead from sick from hung, write checks that run and ask the right question, decide which
 # requests may be tried again, and reload without losing an order.
 #
-# What is graded is the file `conf/haproxy.cfg` beside this notebook. The module to read: *What is a dead server?*, module 3 of
+# What is graded is the file `conf/haproxy.cfg` in this folder. The module to read: *What is a dead server?*, module 3 of
 # the course.
 
 # %% [markdown] nbgrader={"grade": false, "grade_id": "start", "locked": true, "schema_version": 3, "solution": false, "task": false, "cell_type": "markdown"}
