@@ -62,6 +62,7 @@ def test_drawn_worlds_differ_and_always_have_both_kinds_of_useless_sets_on_top()
     for world in worlds:
         third, second, newest = world.sets[-3:]
         assert world.wanted is third
+        assert world.minutes_lost(third) > 24 * 60  # who forgets the days tells too few
         assert len({second.fault in REFUSED, newest.fault in REFUSED}) == 2
         assert third.out != world.sets[0].out
         assert sorted(one.name for one in world.sets) == [one.name for one in world.sets]

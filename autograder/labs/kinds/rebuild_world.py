@@ -95,6 +95,9 @@ def draw(parts: Mapping[str, bytes], scene: str, seed: int, start: str = "start"
         files = _files(parts, servers, number, out, faults[number], heavy)
         sets.append(BackupSet(moment.strftime(TIME), files, faults[number], out))
         moment -= timedelta(minutes=_HOURS_APART * 60 + (dice.randint(-90, 90) if seed else 25))
+        if seed and number == len(faults) - 2:
+            # Nobody saw that a day's backups did not run: more than the hours and minutes of a clock are lost.
+            moment -= timedelta(days=1)
     return World(tuple(reversed(sets)), at.strftime(TIME), tuple(servers))
 
 
