@@ -72,7 +72,8 @@ MISTAKE = Mistake(
     clients=CLIENTS,
     states=STATES,
     seen="Count requests per path: if one path carries much of the traffic, so does its server.",
-    mend="Hash on the whole request (`$request_uri`, `balance uri whole`), or on something each client has for itself.",
+    mend="Take the line away where any server can answer; where each keeps a part of a cache, hash on the whole "
+    "request (`$request_uri`, `balance uri whole`), and a page that most people ask for still weighs on one server.",
     instead=nginx("hash $request_uri consistent;\n" + _THREE),
     versions="nginx since 1.7.2 (`hash`); measured with 1.31.3; HAProxy 2.8.25",
     sources=(

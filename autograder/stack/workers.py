@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
 from autograder.stack.parent import die_with_parent
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_AGAIN_S: Final = 0.1
 _PATIENCE_S: Final = 30
 """How long a worker that was told to end may take to close what it has open: a stack on Docker takes a few seconds."""
 
@@ -45,11 +47,13 @@ class Workers:
     def end(self) -> None:
         """Interrupt what they do, and wait until they have closed what they had open."""
         processes = list((self._pool._processes or {}).values())  # as terminate_workers() of Python 3.14 does
-        for process in processes:
-            process.terminate()
         deadline = time.monotonic() + _PATIENCE_S
+        while (alive := [one for one in processes if one.is_alive()]) and time.monotonic() < deadline:
+            # Again: a signal that comes right before a call that waits is not seen until that call is interrupted.
+            for process in alive:
+                process.terminate()
+            wait([process.sentinel for process in alive], _AGAIN_S)
         for process in processes:
-            process.join(max(0.0, deadline - time.monotonic()))
             process.kill()
         self._pool.shutdown(cancel_futures=True)
 

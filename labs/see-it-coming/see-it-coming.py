@@ -52,7 +52,8 @@ lab.send()
 #
 # ## 2. What Prometheus knows
 #
-# It looks every 30 seconds, and evaluates rules as often.
+# It looks every 30 seconds, and evaluates rules as often. A group of rules may have an `interval` of its own, here of a minute
+# at most: who looks less often sees it late.
 #
 # | Series | Labels that matter | What it is |
 # | --- | --- | --- |

@@ -113,7 +113,9 @@ class Classroom:
     def enter(self, name: str, password: str) -> Room:
         """Sign in and wait until the room answers."""
         browser = self.sign_in(name, password)
-        browser.get(f"hub/spawn/{name}")
+        # While the hub still closes the last one it starts none, and says so: a person's page would ask again.
+        spawning = lambda: browser.get(f"hub/spawn/{name}").text  # noqa: E731
+        wait_until(lambda: "Your server is stopping" not in spawning(), f"the last room of {name} is closed")
         wait_until(lambda: lab_opens(browser, name), f"the room of {name}")
         self.rooms[name] = Room(name, f"{self.settings.name}-room-{name}", browser)
         return self.rooms[name]

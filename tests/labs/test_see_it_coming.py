@@ -100,6 +100,25 @@ def test_a_slip_of_the_pen_is_told_with_its_line() -> None:
 
 
 @needs_promtool
+@pytest.mark.parametrize(
+    ("group", "line"),
+    [
+        ("- name: a\n  interval: 1m", 0),
+        ("- {name: a, interval: 30s500ms, rules: []}\n- name: b", 0),
+        ("# interval: 5m\n- name: a", 0),
+        ("- name: a\n  interval: 1m1ms", 3),
+        ("- interval: 5m\n  name: a", 2),
+        ('- {"name": "a", "interval": "1h", "rules": []}\n- name: b', 2),
+    ],
+)
+def test_a_group_that_is_looked_at_too_seldom_is_named(running: RunningStack, group: str, line: int) -> None:
+    rules = f"groups:\n{group}\n  rules:\n  - alert: Gone\n    expr: up == 0\n".encode()
+    accepted = answer(running, rules, "accepted", seen_by(running, rules, ["accepted"]))
+    assert accepted.passed == (line == 0), accepted
+    assert [(cause.mistake, cause.line) for cause in accepted.causes] == ([("seldom-looked-at", line)] if line else [])
+
+
+@needs_promtool
 def test_a_rule_that_cannot_be_evaluated_is_named(running: RunningStack) -> None:
     rules = b"groups:\n- name: a\n  rules:\n  - alert: Twice\n    expr: up / on (job) up > 2\n"
     seen = seen_by(running, rules, ["share", "slow"])

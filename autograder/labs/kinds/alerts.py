@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from autograder.labs.kinds import alerts_scenes as told
 from autograder.labs.kinds.alerts_live import live
-from autograder.labs.kinds.alerts_reading import WHY, at_alert, finding, why_silent
+from autograder.labs.kinds.alerts_reading import WHY, at_alert, finding, looked_at_seldom, why_silent
 from autograder.labs.kinds.alerts_run import MOST_BYTES, RULES, Played, Rang, play
 from autograder.labs.kinds.alerts_scenes import LINGERS_S, Scene, scenes
 from autograder.labs.kinds.kind import Answer, Kind, Question
@@ -119,6 +119,9 @@ def _accepted(played: Played, rules: str) -> Answer:
     if played.fault:
         words = f"promtool accepts the file, and cannot evaluate a rule: {played.fault}"
         return Answer(False, words, causes=(_fault(played, rules),), why=WHY["cannot-be-evaluated"])
+    if seldom := looked_at_seldom(rules):
+        words = f"promtool accepts the file, and line {seldom.line} has a group looked at less than once a minute."
+        return Answer(False, words, causes=(seldom,), why=seldom.message)
     return Answer(True, f"promtool accepts the file; alerts in it: {played.alerts}.")
 
 
@@ -258,4 +261,4 @@ def _after(seconds: int) -> str:
     return f"after {minutes} min {rest} s" if rest else f"after {minutes} min"
 
 
-KIND = Kind(alerts, own_stack=True, settings={"promise": ACCEPTED}, observe=observe, scenes=scenes_of)
+KIND = Kind(alerts, own_stack=True, settings={"promise": ACCEPTED}, observe=observe, scenes=scenes_of, version=2)

@@ -32,6 +32,8 @@ WHY: Final = {
     "names-nobody": "Who is woken must look for the server. Keep the label `server` in the expression.",
     "names-another": "It names another server, or so many that nobody knows where to look.",
     "rang-before": "It rang before anything had happened.",
+    "seldom-looked-at": "Prometheus evaluates this group as seldom as that, and its alerts come so much later. The "
+    "recordings are looked at every 30 s whatever it says. Leave `interval` away, or at a minute at most.",
     "cannot-be-evaluated": "Prometheus cannot evaluate this rule. Each side of an operation must find one partner.",
     "few-requests": "With a request a minute, one that fails or one server that gets it is everything. Ask for a least "
     "number besides.",
@@ -43,6 +45,12 @@ WHY: Final = {
 }
 """Slip → what a learner reads about it."""
 
+SELDOM_S: Final = 60
+"""Seconds between two looks at a group that are still often enough."""
+_INTERVAL: Final = re.compile(r"""(?:^|[\s{"',-])interval["']?\s*:\s*["']?((?:\d{1,9}(?:ms|[smhdwy]))+)""")
+_PART: Final = re.compile(r"(\d+)(ms|[smhdwy])")
+_SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+"""Units of a duration as Prometheus writes it."""
 _RULE: Final = re.compile(r"^\s*-\s")
 _WINDOW: Final = re.compile(r"\[\s*(\d+)(ms|s)\s*[\]:]")
 _MATCHED: Final = re.compile(r"\b(?:on|ignoring|scalar)\s*\(")
@@ -82,6 +90,15 @@ def why_silent(rules: str, scene: str, *, never_true: bool) -> Finding | None:
     of_servers = None if _first(lines, _FAILED_AT_BALANCER) else _first(lines, _FAILED_AT_SERVERS)
     if scene in (FAILING, REFUSED) and of_servers:
         return finding("counts-at-the-servers", of_servers.number, of_servers.text)
+    return None
+
+
+def looked_at_seldom(rules: str) -> Finding | None:
+    """The first group whose ``interval`` is longer than :data:`SELDOM_S`."""
+    for line in _lines(rules):
+        for written in _INTERVAL.findall(line.text):
+            if sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(written)) > SELDOM_S:
+                return finding("seldom-looked-at", line.number, line.text)
     return None
 
 
