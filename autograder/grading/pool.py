@@ -76,7 +76,7 @@ def _run(load: Callable[[int], Task], batch: deque[int], window: int, processes:
                 else:
                     todo.popleft()
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in sorted(done, key=running.__getitem__):  # a set: its own order is by chance
                 wrong = future.exception()
                 broken = broken or isinstance(wrong, BrokenProcessPool)
                 if wrong is None:
