@@ -110,6 +110,7 @@ def wrong_with(conduct: Conduct) -> str:
     words = {
         "cut off": conduct.cut_off,
         "answers 500": conduct.failing,
+        "hangs up": conduct.hangs_up,
         "disk full": conduct.disk_full,
         f"{conduct.slowness:g}× slower": conduct.slowness != 1,
         f"+{conduct.latency_ms:g} ms": bool(conduct.latency_ms),

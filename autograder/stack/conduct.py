@@ -5,7 +5,8 @@ All of it is done at the server itself, without a kernel module, and the same on
 * lost packets, and a cable that is pulled, are a socket filter that drops what arrives (classic BPF, socket(7)
   ``SO_ATTACH_FILTER``): the other side sees real retransmissions and real connect timeouts;
 * latency and jitter pass before the server looks at what arrived;
-* a full disk is a real file system without room: the shop's write fails with ENOSPC, and it answers 500 at once.
+* a full disk is a real file system without room: the shop's write fails with ENOSPC, and it answers 500 at once;
+* a shop that hangs up does the work, writes it down, and closes the connection where the answer should come.
 
 :func:`behave` and :func:`conduct_of` run on the server's node, beside the shop, which they reach through a socket in
 ``/tmp``; no balancer can see it. A shop that was restarted knows of nothing.
@@ -28,7 +29,7 @@ class Conduct:
 
     ``latency_ms`` ± ``jitter_ms`` before anything that arrives is looked at; ``loss`` the part (0 to 1) of arriving
     packets that is dropped; ``cut_off``: nothing arrives and nothing leaves, as with the cable pulled; ``failing``:
-    every page is answered 500 at once; ``slowness`` multiplies every service time; ``clock_s`` is how far the clock is
+    every page is answered 500 at once; ``hangs_up``: every page is worked on and never answered; ``slowness`` multiplies every service time; ``clock_s`` is how far the clock is
     off; ``disk_full``: the disk has no room left.
     """
 
@@ -37,6 +38,7 @@ class Conduct:
     loss: float = 0.0
     cut_off: bool = False
     failing: bool = False
+    hangs_up: bool = False
     slowness: float = 1.0
     clock_s: float = 0.0
     disk_full: bool = False

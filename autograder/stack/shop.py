@@ -133,7 +133,9 @@ class Shop:
         os.write(self._journal, f"{asked.nonce} {receipt}\n".encode())
         if not self.served % _FORGET_EVERY:
             forget(self._journal)
-        if self.conduct.cut_off:
+        if self.conduct.hangs_up:
+            self.unless_cut_off(asked.hang_up)
+        elif self.conduct.cut_off:
             self._held.append(lambda: asked.answer(receipt, status))
         else:
             asked.answer(receipt, status)

@@ -178,6 +178,19 @@ def test_garbage_never_raises(speaks: str, noise: bytes, at: int, tail: bytes) -
 
 
 @pytest.mark.parametrize("speaks", REQUESTS)
+def test_who_hangs_up_sends_nothing_more(speaks: str) -> None:
+    till = Till(at_once=False)
+    line = feed(speaks, REQUESTS[speaks], till)
+    before = line.out
+    asked = list(till.waiting)
+    asked[0].hang_up()
+    assert line.closed
+    till.serve()  # others that were in work on the same connection
+    asked[0].hang_up()
+    assert line.out == before
+
+
+@pytest.mark.parametrize("speaks", REQUESTS)
 def test_a_flood_without_an_end_is_not_held(speaks: str) -> None:
     connection = SPEAKERS[speaks](Till())
     line = Line()

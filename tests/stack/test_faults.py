@@ -9,7 +9,7 @@ import pytest
 
 from autograder.stack.conduct import WELL, Conduct
 from autograder.stack.engine import EngineError
-from autograder.stack.model import Server
+from autograder.stack.model import CLIENTS, Server
 from autograder.traffic.clients import population
 from autograder.traffic.send import send
 
@@ -107,6 +107,20 @@ def test_a_failing_server_answers_500_at_once_and_it_counts(running: RunningStac
     found = fates(running)
     assert [fate.status for fate in of("app1", found)] == [500] * 20
     assert [fate.status for fate in of("app2", found)] == [200] * 20
+
+
+def test_a_server_that_hangs_up_does_the_work_and_says_nothing(running: RunningStack) -> None:
+    marks = running.machines.call(CLIENTS, "autograder.traffic.done:marks", None)
+    crowd = population("many")
+    running.afflict("app1", Conduct(hangs_up=True))
+    found = send(running, crowd, crowd.check_out(40), concurrency=4, timeout=10.0).fates
+    assert [fate.status for fate in found if fate.server != "app2"] == [502] * 20
+    assert [fate.status for fate in of("app2", found)] == [200] * 20
+    assert "upstream prematurely closed connection" in running.machines.logs("lb")
+    done = running.machines.call(CLIENTS, "autograder.traffic.done:checkouts", marks)
+    assert done == {"lines": 40, "times": {"1": 40}}
+    running.heal("app1")
+    assert {fate.status for fate in fates(running)} == {200}
 
 
 def test_a_slow_server_takes_as_many_times_longer(running: RunningStack) -> None:

@@ -1,4 +1,4 @@
-"""A server hangs with orders in its hands, or fails: is any order carried out twice?"""
+"""A server hangs with orders in its hands, fails, or hangs up: is any order carried out twice?"""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 _MARKS = f"{done.__name__}:{done.marks.__name__}"
 _CHECKOUTS = f"{done.__name__}:{done.checkouts.__name__}"
+_AFTERWARDS = (
+    (Conduct(failing=True), "answered orders with an error", "An error does not say that nothing was done"),
+    (
+        Conduct(hangs_up=True),
+        "carried out orders and hung up instead of answering",
+        "A connection that broke does not say that nothing was done",
+    ),
+)
+"""How a server fails after it was given an order: what it does, in words, and what the balancer cannot know."""
 _PAUSE_S = 0.2
 _AT_MOST_S = 30.0
 
@@ -35,8 +44,8 @@ def done_once(question: Question) -> Answer:
     time when the first server wakes up. Counted are orders that the servers' journals have more than once: nobody's
     speed decides that. Those who get an error lose nothing here, as long as at least half are served.
 
-    Then, on a stack that is whole again, the server answers orders with an error. That may come after the work as well
-    as before it, and the balancer cannot know: no order may be in the journal of a second server.
+    Then, on a stack that is whole again, the server fails in each of the ways of :data:`_AFTERWARDS`. Both may come
+    after the work as well as before it, and the balancer cannot know: no order may be in the journal of a second server.
     """
     well, answer = before(question)
     if answer is not None:
@@ -56,13 +65,15 @@ def done_once(question: Question) -> Answer:
         takes = max(server.service_ms for server in question.running.stack.servers) / 1000
         why = f"An order takes {takes:g} s when all is well. Which limit is shorter, or which rule turns orders away?"
         return Answer(False, words, sample.shares(), sample.requests, unserved(sample), causes, "" if causes else why)
-    question.make_whole()
-    failing, twice = _while_it_fails(question, victim)
-    if twice:
-        words += f" Then it answered orders with an error. {twice} of {failing.requests} reached another, too."
-        why = "An error does not say that nothing was done, and some line lets the balancer send the order again."
-        return _sent_again(question, failing, words, why)
-    return Answer(True, words, sample.shares(), sample.requests + failing.requests, unserved(sample))
+    seen = sample.requests
+    for number, (conduct, did, why) in enumerate(_AFTERWARDS, 1):
+        question.make_whole()
+        failing, twice = _while_it_is(question, victim, conduct, question.seed + number)
+        seen += failing.requests
+        if twice:
+            words += f" Then it {did}. {twice} of {failing.requests} reached another, too."
+            return _sent_again(question, failing, words, f"{why}, and some line lets the balancer send the order again.")
+    return Answer(True, words, sample.shares(), seen, unserved(sample))
 
 
 def _while_it_hangs(question: Question, victim: str) -> tuple[Sample, int]:
@@ -77,16 +88,16 @@ def _while_it_hangs(question: Question, victim: str) -> tuple[Sample, int]:
     return sample, again(_settled(running, marks))
 
 
-def _while_it_fails(question: Question, victim: str) -> tuple[Sample, int]:
-    """What became of orders while ``victim`` answered them with an error, and how many a second server has as well."""
+def _while_it_is(question: Question, victim: str, conduct: Conduct, seed: int) -> tuple[Sample, int]:
+    """What became of orders while ``victim`` behaved so, and how many a second server has as well."""
     running = question.running
     marks = running.machines.call(CLIENTS, _MARKS, None)
-    running.afflict(victim, Conduct(failing=True))
+    running.afflict(victim, conduct)
     try:
-        sample = _order(question, question.seed + 1)
+        sample = _order(question, seed)
     finally:
         running.heal(victim)
-    # Whoever was given an order has answered it.
+    # Whoever was given an order is done with it.
     return sample, again(running.machines.call(CLIENTS, _CHECKOUTS, marks)["times"])
 
 
@@ -127,4 +138,4 @@ def _settled(running: RunningStack, marks: Mapping[str, int]) -> Mapping[str, in
         time.sleep(_PAUSE_S)
 
 
-KIND = Kind(done_once, version=2, settings={"patience": 12.0})
+KIND = Kind(done_once, version=3, settings={"patience": 12.0})

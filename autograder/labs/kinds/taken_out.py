@@ -80,7 +80,7 @@ def _met(question: Question, victim: str, looked: Looked, noticed: str) -> Answe
     why = _WHY[trouble].format(victim)
     if noticed:
         words = f"{noticed} was taken out. {words}"
-        why = f"{noticed} is looked after, and {victim} is not. What does the config say of one of them only?"
+        why = f"{noticed} was noticed in time, and {victim} was not. Is one of them treated otherwise, or was it luck?"
     return Answer(False, words.strip(), {}, looked.requests, looked.lost, causes, "" if causes else why)
 
 

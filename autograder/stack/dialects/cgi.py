@@ -82,6 +82,10 @@ class _OneRequest(Stream):
         self.send(answer_of(self.shop, receipt, status))
         self.close()
 
+    def hang_up(self) -> None:
+        """See :class:`autograder.stack.dialects.dialect.Asked`."""
+        self.close()
+
 
 class Uwsgi(_OneRequest):
     """What nginx's ``uwsgi_pass`` speaks."""

@@ -34,6 +34,9 @@ class Asked(Protocol):
     def answer(self, receipt: str, status: int) -> None:
         """Send the answer; ``receipt`` is for the header ``X-Receipt``. Must not fail when the other side is gone."""
 
+    def hang_up(self) -> None:
+        """Close the connection instead of answering. Must not fail when the other side is gone."""
+
 
 class Counting(Protocol):
     """What a dialect sees of the shop: it counts, makes wait, works and may die of a request."""

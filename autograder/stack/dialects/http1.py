@@ -213,6 +213,11 @@ class HTTP1(asyncio.Protocol):
         self._send(status, receipt.encode(), cookie, shop.page() if status == 200 else b"%d\n" % status)
         self._done()
 
+    def hang_up(self) -> None:
+        """Close the connection instead of answering the request in hand."""
+        if self._transport is not None:
+            self._transport.close()
+
     def _done(self) -> None:
         self._working = False
         if self._buffer and self._transport is not None:

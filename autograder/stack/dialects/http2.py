@@ -46,6 +46,10 @@ class _Request:
         """See :class:`autograder.stack.dialects.dialect.Asked`."""
         self._connection.answer(self._number, receipt, status)
 
+    def hang_up(self) -> None:
+        """See :class:`autograder.stack.dialects.dialect.Asked`; others in work on this connection are lost with it."""
+        self._connection.close()
+
 
 class Http2(Stream):
     """What HAProxy's ``proto h2`` and a browser's HTTP/2 speak, without TLS or inside it."""

@@ -129,5 +129,9 @@ class Tcp(Stream):
         if self.open and not self._looking:
             self._next()
 
+    def hang_up(self) -> None:
+        """See :class:`autograder.stack.dialects.dialect.Asked`."""
+        self.close()
+
 
 SPEAKERS: dict[str, Callable[[Counting], Stream]] = {"tcp": Tcp}
