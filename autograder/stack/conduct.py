@@ -29,8 +29,8 @@ class Conduct:
 
     ``latency_ms`` ± ``jitter_ms`` before anything that arrives is looked at; ``loss`` the part (0 to 1) of arriving
     packets that is dropped; ``cut_off``: nothing arrives and nothing leaves, as with the cable pulled; ``failing``:
-    every page is answered 500 at once; ``hangs_up``: every page is worked on and never answered; ``slowness`` multiplies every service time; ``clock_s`` is how far the clock is
-    off; ``disk_full``: the disk has no room left.
+    every page is answered 500 at once; ``hangs_up``: every page is worked on and never answered; ``slowness``
+    multiplies every service time; ``clock_s`` is how far the clock is off; ``disk_full``: the disk has no room left.
     """
 
     latency_ms: float = 0.0

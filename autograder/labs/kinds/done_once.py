@@ -45,7 +45,7 @@ def done_once(question: Question) -> Answer:
     speed decides that. Those who get an error lose nothing here, as long as at least half are served.
 
     Then, on a stack that is whole again, the server fails in each of the ways of :data:`_AFTERWARDS`. Both may come
-    after the work as well as before it, and the balancer cannot know: no order may be in the journal of a second server.
+    after the work as well as before it, and the balancer cannot know: no order may be in a second server's journal.
     """
     well, answer = before(question)
     if answer is not None:
@@ -72,7 +72,7 @@ def done_once(question: Question) -> Answer:
         seen += failing.requests
         if twice:
             words += f" Then it {did}. {twice} of {failing.requests} reached another, too."
-            return _sent_again(question, failing, words, f"{why}, and some line lets the balancer send the order again.")
+            return _sent_again(question, failing, words, f"{why}, and some line lets it be sent again.")
     return Answer(True, words, sample.shares(), seen, unserved(sample))
 
 
