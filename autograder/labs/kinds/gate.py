@@ -144,4 +144,4 @@ def _spoke(seen: list[Said]) -> Answer:
 
 _FIRST: Final = "First make it refuse what is slower, and end with 2 where nobody can tell."
 
-KIND = Kind(gate, own_stack=True, settings={"promise": "refuses"}, observe=observe)
+KIND = Kind(gate, version=2, own_stack=True, settings={"promise": "refuses"}, observe=observe)

@@ -127,7 +127,7 @@ SORTS: Final = (
         CANNOT_TELL,
         "fewer were sent than the rate asks for",
         "omission-believed",
-        "Rate times seconds should have been sent, and much less was: the test waited with the server.",
+        "Rate times seconds should have been sent in each run, and much less was: the test waited with the server.",
     ),
     Sort(
         "broken",
@@ -159,6 +159,8 @@ class _Build:
     seconds: int = _SECONDS
     users: int = 0
     keeps_up: float = 1.0
+    whole: int | None = None
+    """The number of a run in which all was sent all the same; -1 is the last."""
     steady: float = 1.0
     """Chance's part in the times: 1 as usual, less for a machine that does nothing else."""
     wild: bool = False
@@ -181,7 +183,12 @@ def _measured(dice: random.Random, sort: Sort, old: _Build, new: _Build, runs: i
 def _file(dice: random.Random, build: _Build, moods: list[float]) -> bytes:
     name = f"{dice.getrandbits(28):07x}"
     wild = dice.randrange(len(moods)) if build.wild else -1
-    runs = [_run(dice, build, mood, wild=number == wild) for number, mood in enumerate(moods)]
+    kept = [build] * len(moods)
+    if build.whole is not None:
+        kept[build.whole] = replace(build, keeps_up=1.0)
+    runs = [
+        _run(dice, one, mood, wild=number == wild) for number, (one, mood) in enumerate(zip(kept, moods, strict=True))
+    ]
     loop, rate = ("closed", None) if build.users else ("open", build.rate)
     head = {"build": name, "loop": loop, "rate": rate, "users": build.users or None, "seconds": build.seconds}
     return json.dumps({**head, "runs": runs}, indent=1).encode()
@@ -280,7 +287,8 @@ def _rates(dice: random.Random, sort: Sort, number: int) -> Pair:
 
 def _omitted(dice: random.Random, sort: Sort, number: int) -> Pair:
     whole = _plain(dice)
-    short = replace(whole, keeps_up=dice.uniform(0.5, 0.8))
+    # Whoever looks at one run only, the first or the last, sees nothing in one of them.
+    short = replace(whole, keeps_up=dice.uniform(0.5, 0.75), whole=(0, -1, None)[number % 3])
     return _measured(dice, sort, short, whole) if number % 2 else _measured(dice, sort, whole, short)
 
 
