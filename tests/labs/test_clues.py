@@ -8,10 +8,12 @@ from autograder.judge.spread import judge_spread
 from autograder.labs.catalogue import load_lab
 from autograder.labs.examiner import examine
 from autograder.labs.kinds import clues
+from autograder.labs.verdict import Outcome
 from autograder.traffic.sample import Fate, Sample
 
 FAIR = {"app1": 0.25, "app2": 0.25, "app3": 0.25, "app4": 0.25}
 SHOP, ADDRESS = load_lab("spread-the-load"), load_lab("one-address")
+KNEE = load_lab("find-the-knee")
 
 
 def _sample(servers: list[str], addresses: list[str]) -> Sample:
@@ -90,3 +92,12 @@ def test_an_office_that_is_one_client_is_told_where_the_real_address_is_known() 
         assert "come from one address" in verdict.why
     for verdict in examine(ADDRESS, ADDRESS.read(ADDRESS.folder / "wrong/phones-another-header"), checks=["phones"]):
         assert "come from one address" in verdict.why
+
+
+def test_right_weights_that_leastconn_does_not_look_at_are_told() -> None:
+    files = KNEE.read(KNEE.reference)
+    config = files["conf/haproxy.cfg"].replace(b"balance roundrobin", b"balance leastconn")
+    assert config != files["conf/haproxy.cfg"]
+    (verdict,) = examine(KNEE, {**files, "conf/haproxy.cfg": config}, checks=["spread"])
+    assert verdict.outcome is Outcome.FAILED
+    assert "leastconn compares how many requests are open" in verdict.why

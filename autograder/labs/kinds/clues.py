@@ -28,6 +28,12 @@ NOT_SERVED = (
 )
 
 
+LEASTCONN = (
+    "HAProxy's leastconn compares how many requests are open at each server. While few are under way, idle servers "
+    "have none, and the next idle one is asked whatever its weight: weights count only once every server is busy."
+)
+
+
 def of_spread(verdict: SpreadVerdict, sample: Sample, paths: Sequence[str] = ()) -> str:
     """Why a spread is as it is, in a sentence; empty if the traffic does not tell.
 

@@ -1,4 +1,4 @@
-"""What HAProxy counted since it read its config: how many waited in it, and how many were with the servers at once."""
+"""What HAProxy tells of itself: how many waited in it, how many were with the servers at once, how its pools choose."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def at_servers(running: RunningStack) -> int | None:
     """The most requests that were with each server at once, added up; None where no balancer tells."""
     most = [int(row["smax"] or 0) for row in _rows(running) if row["svname"] != _POOL]
     return sum(most) if most else None
+
+
+def compare_open_requests(running: RunningStack) -> bool:
+    """Whether an HAProxy of this stack has a pool with ``balance leastconn``."""
+    return any(row["svname"] == _POOL and row["algo"] == "leastconn" for row in _rows(running))
 
 
 def _rows(running: RunningStack) -> Iterator[dict[str, str]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autograder.judge.spread import CONCENTRATED_AT, ENOUGH_CLIENTS, Spread, SpreadVerdict, judge_spread
 from autograder.labs.explain import causes_of
-from autograder.labs.kinds import clues, entrance
+from autograder.labs.kinds import clues, entrance, in_balancers
 from autograder.labs.kinds.clues import PLAINLY
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.labs.kinds.served import (
@@ -59,6 +59,8 @@ def _spread_with(question: Question, clients: str) -> Answer:
     good = _fair_enough(verdict) and not unserved(sample)
     causes = () if good else causes_of(_seen(verdict, sample), entrance.findings(question))
     why = clues.of_spread(verdict, sample, paths) if known and not good and not causes else ""
+    if not good and not causes and not why and in_balancers.compare_open_requests(question.running):
+        why = clues.LEASTCONN
     return Answer(good, words, dict(verdict.share), sample.requests, unserved(sample), causes, why)
 
 
