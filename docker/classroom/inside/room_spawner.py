@@ -198,8 +198,9 @@ class RoomSpawner(DockerSpawner):
         """Delete what was chosen if there is too much, and refuse if there still is."""
         if self._held() <= self.disk_limit:
             return
-        _, _, volume, _ = self._files()
-        held = disk.delete(*self._files(), self.user_options.get("delete", []))
+        files = self._files()
+        _, _, volume, _ = files
+        held = disk.delete(*files, self.user_options.get("delete", []))
         _sizes.know(volume, held)
         if held > self.disk_limit:
             refused = HTTPError(507, disk.too_many(held, self.disk_limit))
