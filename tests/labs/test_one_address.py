@@ -60,30 +60,50 @@ def test_people_behind_one_address_each_have_a_browser() -> None:
     assert len(office.clients) == 7
     assert len({one.address for one in office.clients}) == 1
     assert all(one.cookies for one in office.clients)
+    assert not any(one.cookies for one in people("office", 7, cookies=False).clients)
     assert len({one.address for one in people("many", 9).clients}) == 9
 
 
 def test_only_the_last_word_of_the_header_is_the_proxys() -> None:
     asked = callers("198.19.200.9", "198.19.77.5")
-    assert [one.welcome for one in asked] == [True, True, False, False, False, False]
-    assert asked[-1].forwarded_for.startswith("198.19.200.9, ")
-    assert asked[-1].address == "198.19.77.5"
+    assert [one.welcome for one in asked] == [True, True, False, False, False, False, False, False]
+    assert asked[5].forwarded_for.startswith("198.19.200.9, ")
+    assert asked[5].address == "198.19.77.5"
+
+
+def test_those_beside_the_address_ask_as_well() -> None:
+    straight, through = callers("198.19.200.9", "198.19.77.5")[6:]
+    assert (straight.address, straight.forwarded_for) == ("198.19.200.8", "")
+    assert (through.address, through.forwarded_for) == ("198.19.77.5", "198.19.200.8")
 
 
 @pytest.mark.parametrize(
     ("let_in", "said"),
     [
-        ([4, 0, 0, 0, 0, 0], "Their own is in X-Forwarded-For"),
-        ([4, 4, 4, 4, 4, 4], "No rule keeps strangers"),
-        ([4, 4, 4, 0, 0, 4], "Everybody who comes through the CDN"),
-        ([4, 4, 0, 0, 4, 0], "believed from everybody"),
-        ([4, 4, 0, 0, 0, 4], "only the last one"),
-        ([0, 4, 0, 0, 0, 0], "known by their own address"),
-        ([0, 0, 0, 0, 0, 0], "Nobody is let in"),
+        ([4, 0, 0, 0, 0, 0, 0, 0], "Their own is in X-Forwarded-For"),
+        ([4, 4, 4, 4, 4, 4, 4, 4], "No rule keeps strangers"),
+        ([4, 4, 4, 0, 0, 4, 0, 4], "Everybody who comes through the CDN"),
+        ([4, 4, 0, 0, 4, 0, 0, 0], "believed from others than the CDN"),
+        ([4, 4, 0, 0, 0, 4, 0, 0], "only the last one"),
+        ([4, 4, 0, 0, 0, 0, 4, 4], "more addresses than the one"),
+        ([0, 4, 0, 0, 0, 0, 0, 0], "known by their own address"),
+        ([0, 0, 0, 0, 0, 0, 0, 0], "Nobody is let in"),
     ],
 )
 def test_who_was_let_in_says_whom_the_balancer_believes(let_in: list[int], said: str) -> None:
-    assert said in _why(let_in)
+    assert said in _why(let_in, let_in)
+
+
+def test_a_rule_for_one_page_is_told_from_a_rule_that_is_gone() -> None:
+    closed, opened = [4, 4, 0, 0, 0, 0, 0, 0], [4] * 8
+    assert _why(closed, opened) == "The rule closes that one page. The pages below it are open to everybody."
+    assert "No rule keeps strangers" in _why(opened, closed)
+
+
+def test_phones_are_asked_without_cookies() -> None:
+    (verdict,) = examine(LAB, LAB.read(LAB.folder / "wrong/phones-cookie"), checks=["phones"])
+    assert verdict.outcome is Outcome.FAILED
+    assert verdict.observed.startswith("240 people who keep no cookies, 2 visits each.")
 
 
 def test_a_door_that_the_stack_does_not_have_is_told_with_its_line(tmp_path: Path) -> None:

@@ -29,10 +29,11 @@ TRIES = 2
 def sticky(question: Question) -> Answer:
     """Does everybody meet the same server again, and are the newcomers dealt out fairly, with each population?
 
-    Every client comes once, and then ``visits`` times more with the cookies it was given. Counted are the clients for
-    whom a later visit was answered by another server than the first. One server for all would be faithful too, so the
-    first visits must be spread. A busy machine can only make a client move, by a check that comes too late: a few may,
-    and whoever has more than a few is asked once more, as other clients.
+    Every client comes once, and then ``visits`` times more, with the cookies it was given where the check's
+    ``cookies`` says that these clients keep any. Counted are the clients for whom a later visit was answered by another
+    server than the first. One server for all would be faithful too, so the first visits must be spread. A busy machine
+    can only make a client move, by a check that comes too late: a few may, and whoever has more than a few is asked
+    once more, as other clients.
     """
     answers: list[Answer] = []
     for name in question.populations:
@@ -46,11 +47,11 @@ def sticky(question: Question) -> Answer:
     return answers[0]
 
 
-def people(name: str, count: int) -> Population:
-    """``count`` people of a population at most, who all keep their cookies; behind one address there are many."""
+def people(name: str, count: int, *, cookies: bool = True) -> Population:
+    """``count`` people of a population at most, who all keep cookies or none; behind one address there are many."""
     crowd = population(name)
     chosen = crowd.clients[:count] if len(crowd.clients) > 1 else crowd.clients * count
-    return replace(crowd, clients=tuple(replace(one, cookies=True) for one in chosen))
+    return replace(crowd, clients=tuple(replace(one, cookies=cookies) for one in chosen))
 
 
 def moved(first: Sequence[Fate], later: Sequence[Fate]) -> int:
@@ -60,7 +61,8 @@ def moved(first: Sequence[Fate], later: Sequence[Fate]) -> int:
 
 
 def _with(question: Question, name: str, seed: int) -> Answer:
-    crowd, visits = people(name, int(question.check.settings["clients"])), int(question.check.settings["visits"])
+    visits, keep = int(question.check.settings["visits"]), bool(question.check.settings["cookies"])
+    crowd = people(name, int(question.check.settings["clients"]), cookies=keep)
     clients = len(crowd.clients)
     cookies = Cookies()
     first = _visit(question, crowd, clients, seed, cookies)
@@ -71,7 +73,7 @@ def _with(question: Question, name: str, seed: int) -> Answer:
         return _failed(question, later)
     count = moved(first.fates, later.fates)
     both = merged([first, later])
-    who = f"{clients} people, {visits + 1} visits each"
+    who = f"{clients} people{'' if keep else ' who keep no cookies'}, {visits + 1} visits each"
     if name not in question.check.clients:
         who += ", of another kind than in the lab"
     shares = first.shares()
@@ -115,4 +117,6 @@ def _failed(question: Question, sample: Sample) -> Answer:
     return Answer(False, failures_in_words(sample), sample.shares(), sample.requests, unserved(sample), causes)
 
 
-KIND = Kind(sticky, only_sends=True, settings={"clients": 240, "visits": 2, **entrance.SETTING})
+KIND = Kind(
+    sticky, version=2, only_sends=True, settings={"clients": 240, "visits": 2, "cookies": True, **entrance.SETTING}
+)
