@@ -92,6 +92,7 @@ shift.debrief()
 #
 # Write [debrief.md](debrief.md): when you were paged, from when on users were served again, how many requests were lost, which change it was (its
 # commit, or its words), and one thing that would have stopped it, shown it or shortened it. The debrief above has the numbers.
+# Keep the words with which its lines begin: `Paged`, `Served again`, `Requests lost`, `Next time`. What is behind them is yours.
 #
 # Then run the checks. Each has hints: `lab.hint("verify")`. The first check plays your shift again and takes some seconds.
 

@@ -163,7 +163,8 @@ def test_a_record_that_is_none_is_told_why(line: str, why: str) -> None:
 
 def test_a_record_is_read_as_it_was_written() -> None:
     actions = record("by-hand")
-    assert read_record("\n".join(action.line() for action in actions).encode()) == actions
+    text = "\n".join(action.line() for action in actions)
+    assert read_record(text.encode()) == read_record(text.encode("utf-8-sig")) == actions
 
 
 def test_on_paper_the_best_run_is_the_best() -> None:
@@ -208,12 +209,44 @@ def test_an_all_clear_while_half_of_the_pages_fail_is_no_news_but_an_error() -> 
         "- **Paged**: 10:05 UTC\n- **Served again**: from 10:09 on\n- **Requests lost**: about 5 400, of 72 000\n",
         "| Paged | 10.05 |\n| Served again | 10.09 |\n| Requests lost | 5.400 |\n",
         "Paged at 10:05.\nServed again at 10:09, by both balancers.\nRequests lost: 5400\n",
+        "## Paged\n\n10:05\n\n## Served again\n\n10:09\n\n## Lost requests\n\n~5.4k\n\n",
+        'paged: "10:05"\r\nserved_again: "10:09"\r\nrequests_lost: 5400\r\n',
+        "Paged: 10:05\nServed again: 10:09\nRequests lost: 9 min x 600/min = 5,400\n",
+        "Paged: 10:05\nServed again: 10:09\n**Requests lost:** 5'400 (= 9 × 600)\n",
     ],
 )
 def test_a_debrief_may_be_written_in_other_words(lines: str) -> None:
     text = f"{lines}Cause: 5d1f0a3\nNext time: an alert on the share of each machine, in the first minute\n"
     said = answered(best_on_paper(), "debrief", text.encode())
     assert said.kept, said.observed
+
+
+_NUMBERS = "Paged: 10:05\nServed again: 10:09\nRequests lost: 5,400\nCause: 5d1f0a3\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "wanted"),
+    [
+        ("## Next time\n\n> An alert on the share of each machine,\n> in the first minute\n", "kept"),
+        ("# Next time\n### What\nAn alert on the share of each machine, at once\n", "kept"),
+        (
+            "Next time: be careful.\n\n## What else happened\nSo much that it fills many lines here.\n",
+            "is followed by 2 words",
+        ),
+        ("Next time: more\nCause: the change 5d1f0a3, which sent all to one machine\n", "is followed by 1 word."),
+        ("Next time: .\n", "is followed by no words"),
+        ("To do: an alert on the share of each machine, in the first minute\n", "does not say: next time."),
+    ],
+)
+def test_what_is_done_next_time_may_stand_below(ending: str, wanted: str) -> None:
+    said = answered(best_on_paper(), "debrief", f"{_NUMBERS}{ending}".encode())
+    assert wanted in ("kept" if said.kept else said.observed)
+
+
+def test_a_message_of_no_letters_is_none() -> None:
+    best = best_on_paper()
+    mute = tuple(replace(one, words={"text": " . "}) if "text" in one.words else one for one in best.actions)
+    assert answered(replace(best, actions=mute), "told", b"").mistake == "nobody-told"
 
 
 @pytest.mark.parametrize(

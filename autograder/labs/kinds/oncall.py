@@ -278,4 +278,4 @@ def _causes(said: Said) -> tuple[Finding, ...]:
     return (Finding(said.mistake, "", "", 0, "", (0, 0), said.observed, said.why),)
 
 
-KIND = Kind(oncall, version=2, own_stack=True, settings={"ask": "mitigate", "world": ""}, observe=play)
+KIND = Kind(oncall, version=3, own_stack=True, settings={"ask": "mitigate", "world": ""}, observe=play)

@@ -78,7 +78,7 @@ def read_record(data: bytes) -> tuple[Action, ...]:
     if len(data) > LARGEST:
         raise UnreadableError(f"it is larger than {LARGEST // 1024} KiB")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnreadableError("it is not UTF-8 text") from None
     found: list[Action] = []

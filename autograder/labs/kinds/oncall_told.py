@@ -5,6 +5,7 @@ Numbers and times in a message are compared with what the replay measured; nothi
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -33,10 +34,15 @@ _BLAMES: Final = (
     r"|should have (?:known|noticed|checked|tested|seen|asked)|(?:his|her|their|own|engineer's|junior's) fault"
 )
 _FIELDS: Final = {
-    "paged": r"^\W*paged\b\D*(\d{1,2}[:.]\d{2})",
-    "served again": r"^\W*served again\b\D*(\d{1,2}[:.]\d{2})",
-    "requests lost": r"^\W*requests lost\b\D*(\d{1,3}(?:[ ,.'’\u00a0\u202f]\d{3})+(?!\d)|\d+)",
+    "paged": r"^\W*paged(?![^\W_])\D*(\d{1,2}[:.]\d{2})",
+    "served again": r"^\W*served[ _-]again(?![^\W_])\D*(\d{1,2}[:.]\d{2})",
+    "requests lost": r"^\W*(?:requests[ _-]lost|lost[ _-]requests)(?![^\W_])(?:[^=]*(?:\s[x*]\s|[×·])[^=]*=)?\D*"
+    r"(\d{1,6}(?:[.,]\d{1,3})? ?k\b|\d{1,3}(?:[ ,.'’\u00a0\u202f]\d{3})+(?!\d)|\d+)",
 }
+_LABEL: Final = re.compile(
+    r"\W*(?:paged|served[ _-]again|requests[ _-]lost|lost[ _-]requests|cause)(?![^\W_])", re.IGNORECASE
+)
+_NEXT: Final = re.compile(r"\W*next[ _-]time(?![^\W_])\W*(.*)", re.IGNORECASE)
 _LARGEST: Final = 64 * 1024
 _LEAST_WORDS: Final = 8
 _LOST_NEAR: Final = 0.1
@@ -44,7 +50,9 @@ _LOST_NEAR: Final = 0.1
 
 def told(shift: Shift) -> Said:
     """Were people told in time, and was it true?"""
-    words = [one for one in shift.actions if one.do in ("tell", "all-clear") and one.words["text"].strip()]
+    words = [
+        one for one in shift.actions if one.do in ("tell", "all-clear") and any(map(str.isalpha, one.words["text"]))
+    ]
     if not words:
         why = "Who is told nothing asks everybody, and guesses. One sentence: what they see, and when you write again."
         return Said(False, "Nobody was told anything.", why, "nobody-told")
@@ -152,6 +160,7 @@ def debriefed(shift: Shift, data: bytes) -> Said:
     lines = [line[:500] for line in text.splitlines()]
     given = {name: _field(lines, pattern) for name, pattern in _FIELDS.items()}
     missing = [name for name, value in given.items() if not value]
+    missing += [] if any(map(_NEXT.match, lines)) else ["next time"]
     if missing:
         why = "Write each on a line of its own, as in the file that you were given: `Paged: 10:05`."
         return Said(False, f"{DEBRIEF} does not say: {', '.join(missing)}.", why)
@@ -163,22 +172,54 @@ def debriefed(shift: Shift, data: bytes) -> Said:
     if not _near(given["served again"], world.clock(served)):
         why = f"In the replay they were from {world.clock(served)} on. Look when the last request failed."
         return Said(False, f"You write that users were served again at {given['served again']}.", why, "untrue-time")
-    lost = int(re.sub(r"\D", "", given["requests lost"])[:12])
+    lost = _number(given["requests lost"])
     if abs(lost - shift.lost) > _LOST_NEAR * shift.lost:
         why = f"In the replay {shift.lost:,} were: {60 * world.rate:g} a minute, while they failed. Count again."
         return Said(False, f"You write that {lost:,} requests were lost.", why, "untrue-number")
     if not _names_cause(shift, text):
         return Said(False, "The change that was the cause is not named.", "Its commit, or its words.")
-    later = next((line.partition(":")[2] for line in lines if re.match(r"\W*next time\W", line, re.IGNORECASE)), "")
-    if len(later.split()) < _LEAST_WORDS:
-        words = f"“Next time:” is followed by {len(later.split())} words."
+    later = _words_of_next_time(lines)
+    if later < _LEAST_WORDS:
+        words = f"“Next time:” is followed by {later or 'no'} word{'' if later == 1 else 's'}."
         return Said(False, words, "One thing that would have stopped it, shown it or shortened it: what, and where.")
     return Said(True, "The debrief says what the replay shows, and blames nobody.")
 
 
 def _field(lines: list[str], pattern: str) -> str:
-    found = (re.search(pattern, line.strip(), re.IGNORECASE) for line in lines)
+    """What a line says; or the next one that is not empty, where a value stands below its name, as below a title."""
+    full = [line.strip() for line in lines if line.strip()]
+    both = itertools.zip_longest(full, full[1:], fillvalue="")
+    rows = (f"{line} {after}" if re.match(r"\W*\d", after) else line for line, after in both)
+    found = (re.search(pattern, row, re.IGNORECASE) for row in rows)
     return next((match.group(1).strip() for match in found if match), "")
+
+
+def _number(text: str) -> int:
+    """A number as people write it: ``7,200``, ``7 200``, ``7.2k``."""
+    if text[-1] in "kK":
+        return round(1000 * float(text[:-1].replace(",", ".")))
+    return int(re.sub(r"\D", "", text)[:12])
+
+
+def _words_of_next_time(lines: list[str]) -> int:
+    """How many words stand behind "Next time", on its line and below it, up to the next of the names or titles."""
+    begins = next((number for number, line in enumerate(lines) if _NEXT.match(line)), None)
+    if begins is None:
+        return 0
+    deep = _depth(lines[begins])
+
+    def belongs(line: str) -> bool:
+        return not _LABEL.match(line) and (not _depth(line) or 0 < deep < _depth(line))
+
+    rest = itertools.takewhile(belongs, lines[begins + 1 :])
+    first = _NEXT.match(lines[begins])
+    text = " ".join([first.group(1) if first else "", *rest])
+    return sum(any(map(str.isalnum, word)) for word in text.split())
+
+
+def _depth(line: str) -> int:
+    """How deep a title is, as Markdown writes it; 0 for what is none."""
+    return len(line) - len(line.lstrip("#"))
 
 
 def _near(one: str, other: str) -> bool:
