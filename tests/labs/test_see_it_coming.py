@@ -119,6 +119,58 @@ def test_a_group_that_is_looked_at_too_seldom_is_named(running: RunningStack, gr
 
 
 @needs_promtool
+@pytest.mark.parametrize(
+    "rules", [b"", b"groups: []\n", b"# nothing yet\n", b'{"groups": [{"name": "a", "rules": []}]}']
+)
+def test_a_file_without_a_rule_is_told_so(running: RunningStack, rules: bytes) -> None:
+    seen = seen_by(running, rules, ["share"])
+    accepted, share = (answer(running, rules, check, seen) for check in ("accepted", "share"))
+    assert (accepted.passed, share.passed) == (False, False)
+    assert "there is no alert in it" in accepted.observed
+    assert {cause.mistake for cause in share.causes} == {"silent"}
+
+
+@needs_promtool
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_rules_are_read_as_prometheus_reads_them(running: RunningStack, encoding: str) -> None:
+    """Two alerts on one line, with names of several words."""
+    two = "[{alert: Servers are gone, expr: up < 0}, {alert: All is well, expr: up >= 0}]"
+    rules = f"groups: [{{name: a, rules: {two}}}]\n".encode(encoding)
+    seen = seen_by(running, rules, ["slow"])
+    accepted, slow = (answer(running, rules, check, seen) for check in ("accepted", "slow"))
+    assert accepted.observed == "promtool accepts the file; alerts in it: 2."
+    assert "All is well rang before it began" in slow.observed
+
+
+@needs_promtool
+@pytest.mark.parametrize("label", ["{{ $labels.server }}:80", "shop/{{ $labels.server }}", "{{ $labels.server }}.shop"])
+def test_a_label_may_name_the_server_in_its_own_way(running: RunningStack, label: str) -> None:
+    gone = 'label_replace(up{job="servers"} == 0, "instance", "", "", "")'
+    labels = f'{{server: "", target: "{label}"}}'
+    rules = f"groups:\n- name: a\n  rules:\n  - alert: A\n    expr: {gone}\n    labels: {labels}\n".encode()
+    judged = answer(running, rules, "gone", seen_by(running, rules, ["gone"]))
+    assert judged.passed, judged.observed
+
+
+@needs_promtool
+def test_a_complaint_is_told_once() -> None:
+    files = LAB.read(LAB.start) | {RULES: b"groups:\n\t- name: a\n"}
+    (accepted,) = examine(LAB, files, checks=["accepted"])
+    assert accepted.why.count("found") == 1, accepted.why
+
+
+@needs_promtool
+def test_a_rule_that_asks_for_too_much_is_not_told_about_partners(running: RunningStack) -> None:
+    much = "max_over_time(avg_over_time(up[1h:1s])[1h:1s]) < 0"
+    rules = f"groups:\n- name: a\n  rules:\n  - alert: Much\n    expr: {much}\n".encode()
+    seen = seen_by(running, rules, ["quiet"])
+    accepted, quiet = (answer(running, rules, check, seen) for check in ("accepted", "quiet"))
+    assert "too many samples" in accepted.observed
+    assert "Nothing rang" not in quiet.observed
+    assert [(cause.mistake, cause.line) for cause in accepted.causes] == [("cannot-be-computed", 4)]
+
+
+@needs_promtool
 def test_a_rule_that_cannot_be_evaluated_is_named(running: RunningStack) -> None:
     rules = b"groups:\n- name: a\n  rules:\n  - alert: Twice\n    expr: up / on (job) up > 2\n"
     seen = seen_by(running, rules, ["share", "slow"])

@@ -6,13 +6,14 @@ cost it milliseconds. Each check asks about some of them; they are played once. 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from autograder.labs.kinds import alerts_scenes as told
 from autograder.labs.kinds.alerts_live import live
 from autograder.labs.kinds.alerts_reading import WHY, at_alert, finding, looked_at_seldom, why_silent
-from autograder.labs.kinds.alerts_run import MOST_BYTES, RULES, Played, Rang, play
+from autograder.labs.kinds.alerts_run import MOST_BYTES, RULES, Played, Rang, as_text, play
 from autograder.labs.kinds.alerts_scenes import LINGERS_S, Scene, scenes
 from autograder.labs.kinds.kind import Answer, Kind, Question
 from autograder.stack.engine import EngineError
@@ -45,6 +46,7 @@ _SLIP_OF: Final = {
     told.CANARY: "rings-for-a-canary",
     told.HICCUP: "rings-for-a-minute",
 }
+_WORD: Final = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def alerts(question: Question) -> Answer:
     promise = question.check.settings["promise"]
     seen: Seen = question.seen[scenes_of(question.check)[0]]
     played = seen.played
-    rules = question.files[RULES].decode("utf-8", "replace")
+    rules = as_text(question.files[RULES])
     if played.ended:
         return Answer(False, "", unjudged=f"The rules were not judged to the end: {played.ended}", why=_ENOUGH)
     if promise == ACCEPTED:
@@ -117,8 +119,8 @@ def _accepted(played: Played, rules: str) -> Answer:
             False, "promtool accepts the file, and there is no alert in it.", why="A rule with `alert:` rings."
         )
     if played.fault:
-        words = f"promtool accepts the file, and cannot evaluate a rule: {played.fault}"
-        return Answer(False, words, causes=(_fault(played, rules),), why=WHY["cannot-be-evaluated"])
+        words, cause = f"promtool accepts the file, and cannot evaluate a rule: {played.fault}", _fault(played, rules)
+        return Answer(False, words, causes=(cause,), why=cause.message)
     if seldom := looked_at_seldom(rules):
         words = f"promtool accepts the file, and line {seldom.line} has a group looked at less than once a minute."
         return Answer(False, words, causes=(seldom,), why=seldom.message)
@@ -134,7 +136,8 @@ def _answer(judged: Sequence[_Said]) -> Answer:
 
 
 def _fault(played: Played, rules: str) -> Finding:
-    return at_alert("cannot-be-evaluated", rules, played.fault.partition(":")[0])
+    alert, _, said = played.fault.partition(":")
+    return at_alert("cannot-be-evaluated" if "match" in said else "cannot-be-computed", rules, alert)
 
 
 def _in_time(seen: Seen, name: str, rules: str) -> _Said:
@@ -143,7 +146,7 @@ def _in_time(seen: Seen, name: str, rules: str) -> _Said:
     assert scene.begins is not None  # an incident has both
     assert scene.too_late is not None
     if name not in seen.played.rang:
-        return _Said(False, f"{scene.told}: {seen.played.fault}", _fault(seen.played, rules))
+        return _Said(False, f"{scene.told}: {seen.played.fault}.", _fault(seen.played, rules))
     begins, too_late = scene.begins, scene.too_late
     limit = f"{scene.told}; {_after(too_late - begins)} {scene.harm}."
     rang = [one for one in seen.played.rang[name] if one.first is not None]
@@ -203,8 +206,8 @@ def _some_never_true(seen: Seen) -> bool:
 
 
 def _names(one: Rang) -> set[str]:
-    """What its labels say, with or without a port."""
-    return {value.partition(":")[0] for value in one.labels.values()}
+    """The words in its labels: a server's name may have a port behind it, or a pool before it."""
+    return {word for value in one.labels.values() for word in _WORD.findall(value)}
 
 
 def _named(rang: Sequence[Rang], servers: set[str]) -> dict[str, set[str]]:
@@ -221,7 +224,8 @@ def _servers(seen: Seen) -> set[str]:
 
 
 def _quiet(seen: Seen, rules: str) -> list[_Said]:
-    if not any(one.first is not None for name in told.INCIDENTS for one in seen.played.rang.get(name, ())):
+    rang = (one.first is not None for name in told.INCIDENTS for one in seen.played.rang.get(name, ()))
+    if not seen.played.fault and not any(rang):
         words = "Nothing rang on the quiet days. Nothing rang in any incident, either."
         return [_Said(False, words, finding("never-rings", 1, rules.partition("\n")[0]))]
     said = []
@@ -261,4 +265,4 @@ def _after(seconds: int) -> str:
     return f"after {minutes} min {rest} s" if rest else f"after {minutes} min"
 
 
-KIND = Kind(alerts, own_stack=True, settings={"promise": ACCEPTED}, observe=observe, scenes=scenes_of, version=2)
+KIND = Kind(alerts, own_stack=True, settings={"promise": ACCEPTED}, observe=observe, scenes=scenes_of, version=3)

@@ -35,12 +35,17 @@ WHY: Final = {
     "seldom-looked-at": "Prometheus evaluates this group as seldom as that, and its alerts come so much later. The "
     "recordings are looked at every 30 s whatever it says. Leave `interval` away, or at a minute at most.",
     "cannot-be-evaluated": "Prometheus cannot evaluate this rule. Each side of an operation must find one partner.",
+    "cannot-be-computed": "Prometheus cannot evaluate this rule, and says why. Does it ask for too much at once, or "
+    "give two rows the same labels?",
+    "believes-the-weight": "A weight is what somebody wrote, and not what a server gets. With a wrong weight a wrong "
+    "share looks fair, and a cookie or a hash gives a server more while its weight stays.",
     "few-requests": "With a request a minute, one that fails or one server that gets it is everything. Ask for a least "
     "number besides.",
     "rings-at-a-restart": "A restart takes a minute, and the next look finds all well. Ask that it lasts.",
     "rings-for-a-canary": "With a canary the others have a little more than before. That is no harm: leave room.",
     "rings-for-a-minute": "It was over before anybody could have looked.",
-    "rings-on": "The long window still remembers what is over. A short one besides knows that it is.",
+    "rings-on": "The long window still remembers what is over, or `keep_firing_for` does. A short window besides knows "
+    "that it is over.",
     "never-rings": "A file that never rings is quiet, too.",
 }
 """Slip → what a learner reads about it."""
@@ -58,6 +63,7 @@ _BY: Final = re.compile(r"\b(?:by|without)\s*\(")
 _OPERATION: Final = re.compile(r"[/*<>]|\band\b|\bunless\b")
 _ABSENT: Final = re.compile(r"\babsent(?:_over_time)?\s*\(")
 _NAME: Final = re.compile(r"""\b(?:server|instance)\s*=~?\s*["'`][\w(]""")
+_WEIGHT: Final = re.compile(r"\bhaproxy_server_weight\b")
 _AVERAGE: Final = re.compile(r"\bavg\s*\(")
 _COMPARED: Final = re.compile(r"\b(?:max|by|without|group_left|scalar)\b")
 _FAILED_AT_SERVERS: Final = re.compile(r"shop_requests_total")
@@ -85,6 +91,8 @@ def why_silent(rules: str, scene: str, *, never_true: bool) -> Finding | None:
         apart = (one for one in lines if _BY.search(one.text) and _OPERATION.search(one.text))
         if (line := next((one for one in apart if not _MATCHED.search(one.text)), None)) is not None:
             return finding("labels-do-not-match", line.number, line.text)
+    if scene in (PINNED, LEANING, LIVE) and (line := _first(lines, _WEIGHT)):
+        return finding("believes-the-weight", line.number, line.text)
     if scene in (PINNED, LEANING, LIVE) and (line := _average(lines)):
         return finding("average-hides-it", line.number, line.text)
     of_servers = None if _first(lines, _FAILED_AT_BALANCER) else _first(lines, _FAILED_AT_SERVERS)
@@ -105,8 +113,7 @@ def looked_at_seldom(rules: str) -> Finding | None:
 def at_alert(slip: str, rules: str, alert: str) -> Finding:
     """A slip at the place where an alert is written; at the first line if it is not found."""
     for line in _lines(rules):
-        found = ALERT.search(line.text)
-        if found and found[1] == alert:
+        if alert in ALERT.findall(line.text):
             return finding(slip, line.number, line.text)
     return finding(slip, 1, rules.partition("\n")[0])
 
@@ -129,7 +136,7 @@ def _first(lines: tuple[_Line, ...], pattern: re.Pattern[str]) -> _Line | None:
 
 def _average(lines: tuple[_Line, ...]) -> _Line | None:
     """The first line with an average, in a rule that compares no server with it."""
-    begins = [place for place, line in enumerate(lines) if _RULE.match(line.text)]
+    begins = [place for place, line in enumerate(lines) if _RULE.match(line.text)] or [0]  # none where lists are [a, b]
     for first, last in zip(begins, [*begins[1:], len(lines)], strict=True):
         rule = lines[first:last]
         if not any(_COMPARED.search(line.text) for line in rule) and (line := _first(rule, _AVERAGE)):

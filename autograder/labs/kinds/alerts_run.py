@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass, field
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 RULES: Final = "rules.yml"
 MOST_BYTES: Final = 32 * 1024
 _PROMTOOL: Final = "promtool"
-ALERT: Final = re.compile(r"""(?:^|[\s{"',-])alert["']?\s*:\s*["']?([^"'#,}\s]+)""")
+ALERT: Final = re.compile(r"""(?:^|[\s{"',-])alert["']?\s*:\s*["']?([^"'#,}\s]+(?: +[^"'#,}\s]+)*)""")
 """Where an alert is written, and its name."""
 _TESTS: Final = "recordings.yml"
 _SCENE, _WHAT = "manyhands_scene", "manyhands_what"
@@ -92,8 +93,8 @@ def play(running: RunningStack, rules: bytes, scenes: Sequence[Scene]) -> Played
         return Played(ended=ran.in_words())
     if ran.exit_code == _REFUSED:
         return Played(complaint=_complaint(ran.out + ran.err))
-    lines = [line for line in rules.decode("utf-8", "replace").splitlines() if not line.lstrip().startswith("#")]
-    alerts = sum(bool(ALERT.search(line)) for line in lines)
+    lines = [line for line in as_text(rules).splitlines() if not line.lstrip().startswith("#")]
+    alerts = sum(len(ALERT.findall(line)) for line in lines)
     out = ran.out + ran.err
     rang = _rang(out)
     fault = _FAULT.search(out)
@@ -102,10 +103,16 @@ def play(running: RunningStack, rules: bytes, scenes: Sequence[Scene]) -> Played
     return Played(alerts=alerts, rang=rang, fault=f"{fault[1]}: {fault[3]}"[:_TAIL] if fault else "")
 
 
+def as_text(rules: bytes) -> str:
+    """The rules as YAML reads them: in UTF-8, or in UTF-16 where the first two bytes say so."""
+    return rules.decode("utf-16" if rules[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8", "replace")
+
+
 def _complaint(said: str) -> str:
-    """What promtool said, less its own headings."""
+    """What promtool said, less its own headings; once, as it reads a file in two ways and complains in both."""
     lines = [line.strip() for line in said.splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith(("Checking ", "FAILED", "SUCCESS")))[:_TAIL]
+    told = {line.casefold(): line for line in lines if line and not line.startswith(("Checking ", "FAILED", "SUCCESS"))}
+    return " ".join(told.values())[:_TAIL]
 
 
 def _test(scene: Scene) -> dict[str, Any]:

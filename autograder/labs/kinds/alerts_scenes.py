@@ -144,9 +144,10 @@ def _leaning(names: tuple[str, ...], dice: random.Random) -> _Plan:
 
     def moments(at: int) -> Moment:
         rate = _RATE * count * (1 + max(0, at - begins) * growth)
-        return Moment(rate, leaning(count, whose, share) if at > begins else fair(count))
+        return Moment(rate, leaning(count, whose, share) if at > begins else fair(count), weights=fair(count))
 
-    told = f"{names[whose]} gets {share * count:.1f} times its fair share, and the evening brings more and more people"
+    more = f"Visitors' cookies give {names[whose]} {share * count:.1f} times its fair share, and weights stay equal"
+    told = f"{more}; the evening brings more and more people"
     return _Plan(told, moments, begins, names[whose])
 
 

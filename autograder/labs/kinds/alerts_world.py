@@ -51,6 +51,8 @@ class Moment:
     burst: int = 0
     healed: bool = False
     """Servers that died are started again."""
+    weights: tuple[float, ...] = ()
+    """What the balancer's config says, if that is not what servers get: a cookie or a hash can give one more."""
 
 
 @dataclass
@@ -168,7 +170,7 @@ class World:
             looked |= {key: None if down else value for key, value in told.items()}
             known = f'{_POOL},server="{name}"'
             looked[f"haproxy_server_response_time_average_seconds{{{known}}}"] = round(one.answer_s, 3)
-            looked[f"haproxy_server_weight{{{known}}}"] = round(100 * now.shares[number])
+            looked[f"haproxy_server_weight{{{known}}}"] = round(100 * (now.weights or now.shares)[number])
         looked[f'haproxy_backend_http_responses_total{{{_POOL},code="2xx"}}'] = self._good
         looked[f'haproxy_backend_http_responses_total{{{_POOL},code="5xx"}}'] = self.failed
         looked[f"haproxy_backend_response_time_average_seconds{{{_POOL}}}"] = round(self._average_s, 3)
